@@ -1,0 +1,135 @@
+"""What ShuffleNet V1 and V2 share: stem, outputs, freezing, initialisation."""
+
+from abc import abstractmethod
+from typing import Any
+
+import torch
+from mmengine.model import BaseModule
+from mmengine.model.weight_init import constant_init, initialize, normal_init
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
+
+from shufflenet_zoo.arch import STEM_OUTPUT, Plan, V1Unit, V2Unit
+from shufflenet_zoo.backbones.layers import LayerConfig, max_pool
+from shufflenet_zoo.errors import ArgumentError
+
+
+def check_images(x: Tensor, in_channels: int, min_size: int) -> Tensor:
+    """Returns x unchanged if it is a batch of images that the network can take.
+
+    Raises:
+        ArgumentError: if x is not (N, in_channels, H, W) with H and W of at least min_size.
+    """
+    if torch.jit.is_tracing() or torch.compiler.is_compiling():
+        return x
+    if x.dim() != 4 or x.shape[1] != in_channels:
+        raise ArgumentError(f'the input must have shape (N, {in_channels}, H, W), got {tuple(x.shape)}')
+    if min(x.shape[2:]) < min_size:
+        raise ArgumentError(
+            f'the sides of the images must be at least {min_size} pixels, the largest requested stride; '
+            f'got {tuple(x.shape[2:])}')
+    return x
+
+
+# A leaf of symbolic traces, whose inputs have no shape to check.
+torch.fx.wrap('check_images')
+
+
+class ShuffleNet(BaseModule):
+    """A backbone built from a plan; ShuffleNetV1 and ShuffleNetV2 give the plan and the unit.
+
+    Attributes:
+        out_channels (tuple[int, ...]): Channels of the outputs.
+        out_strides (tuple[int, ...]): Strides of the outputs relative to the images.
+    """
+
+    def __init__(
+        self,
+        plan: Plan,
+        conv_cfg: dict[str, Any] | None,
+        norm_cfg: dict[str, Any] | None,
+        act_cfg: dict[str, Any] | None,
+        norm_eval: bool,
+        with_cp: bool,
+        init_cfg: dict[str, Any] | list[dict[str, Any]] | None,
+    ) -> None:
+        super().__init__(init_cfg)
+        self.plan = plan
+        self.in_channels = plan.in_channels
+        self.out_indices = plan.out_indices
+        self.out_channels = plan.out_channels
+        self.out_strides = plan.out_strides
+        self.conv_cfg = conv_cfg
+        self.norm_cfg = norm_cfg
+        self.act_cfg = act_cfg
+        self.norm_eval = norm_eval
+        self.with_cp = with_cp
+
+        layer_cfg = LayerConfig(conv_cfg, norm_cfg, act_cfg)
+        stem = [layer_cfg.conv(conv) for conv in plan.stem.convs]
+        self.conv1 = stem[0] if len(stem) == 1 else nn.Sequential(*stem)
+        self.maxpool = max_pool(plan.stem.pool_padding) if plan.stem.pool else nn.Identity()
+        self.layers = nn.ModuleList(
+            nn.Sequential(*(self._build_unit(unit) for unit in stage)) for stage in plan.stages)
+        if plan.last_conv:
+            self.layers.append(layer_cfg.conv(plan.last_conv))
+        # Layers behind the last output would hold parameters that never get a gradient, but upstream has them,
+        # and its checkpoints load strictly: they stay, and forward stops before them.
+        self._last_layer = max((i for i in plan.out_indices if i != STEM_OUTPUT), default=-1)
+
+    @abstractmethod
+    def _build_unit(self, unit: V1Unit | V2Unit) -> nn.Module:
+        """Builds one unit of the plan."""
+
+    def forward(self, x: Tensor) -> tuple[Tensor, ...]:
+        """Computes the requested outputs.
+
+        Args:
+            x: Images of shape (N, in_channels, H, W).
+
+        Returns:
+            One feature map of shape (N, out_channels[i], ceil(H / out_strides[i]), ceil(W / out_strides[i])) for
+            every item of out_indices, in the order of the layers.
+
+        Raises:
+            ArgumentError: if the channels are not in_channels or a side is below the largest requested stride.
+        """
+        x = check_images(x, self.in_channels, self.plan.min_size)
+        x = self.maxpool(self.conv1(x))
+        outputs = [x] if STEM_OUTPUT in self.out_indices else []
+        for i, layer in enumerate(self.layers):
+            if i > self._last_layer:
+                break
+            x = layer(x)
+            if i in self.out_indices:
+                outputs.append(x)
+        return tuple(outputs)
+
+    def train(self, mode: bool = True) -> 'ShuffleNet':
+        """Sets the training mode; frozen parts, and with norm_eval every BatchNorm, stay in evaluation mode."""
+        super().train(mode)
+        frozen = [self.conv1, *self.layers[:self.plan.frozen_layers]] if self.plan.frozen_layers >= 0 else []
+        for part in frozen:
+            part.eval().requires_grad_(False)
+        if mode and self.norm_eval:
+            for module in self.modules():
+                if isinstance(module, _BatchNorm):
+                    module.eval()
+        return self
+
+    def init_weights(self) -> None:
+        """Initialises as the official release does, then applies init_cfg, which may load a checkpoint."""
+        # mmengine lets the children initialise themselves after init_cfg; here init_cfg has the last word.
+        init_cfg, self.init_cfg = self.init_cfg, None
+        super().init_weights()
+        self.init_cfg = init_cfg
+        for name, module in self.named_modules():
+            if isinstance(module, nn.Conv2d):
+                normal_init(module, mean=0, std=0.01 if name.startswith('conv1') else 1 / module.weight.shape[1])
+            elif isinstance(module, (_BatchNorm, nn.GroupNorm, nn.LayerNorm)):
+                constant_init(module, val=1, bias=0.0001)
+        if init_cfg:
+            initialize(self, init_cfg)
+
+    def _dump_init_info(self) -> None:
+        """Keeps mmengine from logging every parameter: the whole initialisation is described above."""

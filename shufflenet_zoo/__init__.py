@@ -1,0 +1,6 @@
+"""ShuffleNet V1 and V2 for MMPretrain, MMDetection and MindSpore.
+
+Importing this package imports neither torch nor mindspore.
+"""
+
+__version__ = '0.1.0'

@@ -1,0 +1,15 @@
+"""What every command line shares: errors become one line on standard error and exit status 2."""
+
+import sys
+from collections.abc import Callable
+
+from shufflenet_zoo.errors import ShuffleNetZooError
+
+
+def run(main: Callable[[], None]) -> None:
+    """Run a tool's main function; end the process with status 2 on an error the user can mend."""
+    try:
+        main()
+    except ShuffleNetZooError as error:
+        print(f'error: {error}', file=sys.stderr)
+        sys.exit(2)

@@ -1,0 +1,29 @@
+"""The errors this project raises: one line that says what was wrong, where, and what would be right."""
+
+
+class ShuffleNetZooError(Exception):
+    """Base of every error that the user can mend; the command lines print it and exit with status 2."""
+
+
+class ArgumentError(ShuffleNetZooError, ValueError, AssertionError):
+    """An argument of a network has a value that cannot be built.
+
+    It is also a ValueError and an AssertionError because mmpretrain's classes raise those, and code
+    that catches them must go on working.
+    """
+
+
+class ConfigError(ShuffleNetZooError):
+    """A config file is missing, unreadable, or asks for something that does not exist."""
+
+
+class CheckpointError(ShuffleNetZooError):
+    """A weight file is missing, damaged, or belongs to another network."""
+
+
+class DataError(ShuffleNetZooError):
+    """A data set is missing, damaged, or does not fit the config."""
+
+
+class DependencyError(ShuffleNetZooError):
+    """A package that this command needs is not installed."""
