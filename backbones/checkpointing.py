@@ -27,9 +27,10 @@ def run_checkpointed(module: nn.Module, function: Callable[[Tensor], Tensor], x:
     """Runs function(x), whose layers belong to module, keeping no activations for the backward pass.
 
     The backward pass runs the function again. Non-reentrant, so that it works under DistributedDataParallel and
-    where x needs no gradient.
+    where x needs no gradient. Inside torch.compile it only runs the function: the compiler traces no such
+    recomputation, and decides on its own what to keep.
     """
-    if not torch.is_grad_enabled():
+    if not torch.is_grad_enabled() or torch.compiler.is_compiling():
         return function(x)
     return checkpoint(
         function, x, use_reentrant=False, context_fn=lambda: (nullcontext(), _statistics_kept(module)))

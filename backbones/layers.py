@@ -32,7 +32,7 @@ class LayerConfig:
 
     def __post_init__(self) -> None:
         for name, examples in (('conv_cfg', 'Conv2d'), ('norm_cfg', 'BN, SyncBN, GN, mmpretrain.LN2d'),
-                               ('act_cfg', 'ReLU, ReLU6, HSwish, SiLU, PReLU, LeakyReLU, GELU')):  # yapf: disable
+                               ('act_cfg', 'ReLU, ReLU6, HSwish, SiLU, PReLU, LeakyReLU, GELU')):
             cfg = getattr(self, name)
             if cfg is None:
                 continue

@@ -63,7 +63,7 @@ class InvertedResidual(BaseModule):
     ) -> None:
         super().__init__(init_cfg)
         unit = V2Unit(in_channels, out_channels, stride, dilation, project, down_unit, shuffle, se, residual,
-                      extra_depthwise)  # yapf: disable
+                      extra_depthwise)
         self.unit = unit
         self.stride = stride
         self.with_cp = with_cp
@@ -165,7 +165,7 @@ class ShuffleNetV2(ShuffleNet):
         plan = plan_v2(
             widen_factor, out_indices, frozen_stages, in_channels=in_channels, depth=depth, down_unit=down_unit,
             shuffle=shuffle, last_channels=last_channels, se=se, residual=residual, extra_depthwise=extra_depthwise,
-            small_stem=small_stem, output_stride=output_stride, pool_padding=pool_padding)  # yapf: disable
+            small_stem=small_stem, output_stride=output_stride, pool_padding=pool_padding)
         super().__init__(plan, conv_cfg, norm_cfg, act_cfg, norm_eval, with_cp, init_cfg)
         self.widen_factor = widen_factor
         self.frozen_stages = frozen_stages

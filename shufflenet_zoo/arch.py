@@ -27,7 +27,7 @@ V1_MEGVII_STEMS = {
     **{(groups, 1.0): 24 for groups in V1_STAGE2_CHANNELS},
     (3, 0.5): 12, (3, 1.5): 24, (3, 2.0): 48,
     (8, 0.5): 16, (8, 1.5): 24, (8, 2.0): 48,
-}  # yapf: disable
+}
 
 # V2 Table 5: (stage 2, stage 3, stage 4, last convolution) by width; 0.25 and 0.33 are PaddleClas's.
 V2_CHANNELS = {
@@ -411,7 +411,7 @@ def plan_v1(
         return V1Unit(
             inputs, outputs, groups, first_block=stage == index == 0, combine='add' if index else 'concat',
             stride=stride, dilation=dilation, shuffle_order=shuffle_order,
-            pool_padding='same' if pool_padding == 'same' else 'symmetric')  # yapf: disable
+            pool_padding='same' if pool_padding == 'same' else 'symmetric')
 
     try:
         stages, strides = _stages(unit, stem, channels, V1_REPEATS, (2, 2, 2), output_stride)
@@ -481,7 +481,7 @@ def plan_v2(
     def unit(inputs: int, outputs: int, stage: int, index: int, stride: int, dilation: int) -> V2Unit:
         return V2Unit(
             inputs, outputs, stride, dilation, project=index == 0, down_unit=down_unit, shuffle=shuffle, se=se,
-            residual=residual, extra_depthwise=extra_depthwise)  # yapf: disable
+            residual=residual, extra_depthwise=extra_depthwise)
 
     try:
         stages, strides = _stages(unit, stem, channels, repeats, stage_strides, output_stride)

@@ -1,5 +1,6 @@
 """What every command line shares: errors become one line on standard error and exit status 2."""
 
+import os
 import sys
 from collections.abc import Callable
 
@@ -13,3 +14,6 @@ def run(main: Callable[[], None]) -> None:
     except ShuffleNetZooError as error:
         print(f'error: {error}', file=sys.stderr)
         sys.exit(2)
+    except BrokenPipeError:
+        # The reader, such as head, has seen enough; Python would complain once more when it flushes.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

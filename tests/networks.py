@@ -1,0 +1,60 @@
+"""The networks that the backbone tests ask the same questions: every structural option at least once."""
+
+import torch
+from torch import nn
+
+from shufflenet_zoo.registry import MODELS
+
+V1 = {'type': 'shufflenet_zoo.ShuffleNetV1', 'widen_factor': 0.5, 'width_rule': 'paper'}
+V2 = {'type': 'shufflenet_zoo.ShuffleNetV2', 'widen_factor': 0.5}
+
+STRUCTURES = {
+    'v1-g1': V1 | {'groups': 1},
+    'v1-g3': V1,
+    'v1-g8-megvii': V1 | {'groups': 8, 'shuffle_order': 'megvii', 'stem_rule': 'megvii'},
+    'v1-unshuffled': V1 | {'groups': 4, 'shuffle_order': 'none'},
+    'v1-small-stem': V1 | {'small_stem': True, 'in_channels': 1},
+    'v1-stride-16': V1 | {'output_stride': 16},
+    'v1-stride-8': V1 | {'output_stride': 8},
+    'v1-same-pools': V1 | {'pool_padding': 'same'},
+    'v1-every-output': V1 | {'out_indices': ('stem', 0, 1, 2)},
+    'v2': V2,
+    'v2-megvii': V2 | {'down_unit': 'keep', 'shuffle': 'even_odd'},
+    'v2-keep-interleave': V2 | {'down_unit': 'keep'},
+    'v2-star': V2 | {'extra_depthwise': True},
+    'v2-se': V2 | {'se': True},
+    'v2-se-residual': V2 | {'se': True, 'residual': True},
+    'v2-50': {'type': 'shufflenet_zoo.ShuffleNetV2', 'depth': 50, 'last_channels': 64},
+    'v2-small-stem': V2 | {'small_stem': True, 'in_channels': 1},
+    'v2-stride-8': V2 | {'output_stride': 8},
+    'v2-ceil-pool': V2 | {'pool_padding': 'ceil'},
+    'v2-same-pool': V2 | {'pool_padding': 'same'},
+    'v2-every-output': V2 | {'out_indices': ('stem', 0, 1, 2, 3)},
+}
+
+
+def build(cfg: dict, **overrides) -> nn.Module:
+    """Builds and initialises a backbone, always with the same weights."""
+    torch.manual_seed(0)
+    model = MODELS.build(cfg | overrides)
+    model.init_weights()
+    return model
+
+
+def carry_signal(model: nn.Module) -> nn.Module:
+    """Gives a model weights that hide no error: He-scaled convolutions, random norms and statistics."""
+    generator = torch.Generator().manual_seed(0)
+    for module in model.modules():
+        if isinstance(module, (nn.Conv2d, nn.Linear)):
+            nn.init.kaiming_normal_(module.weight, generator=generator)
+        elif isinstance(module, nn.modules.batchnorm._BatchNorm):
+            for tensor, low, high in ((module.weight, 0.5, 1.5), (module.bias, -0.5, 0.5),
+                                      (module.running_mean, -0.5, 0.5), (module.running_var, 0.5, 1.5)):
+                nn.init.uniform_(tensor, low, high, generator=generator)
+    return model
+
+
+def images(cfg: dict, height: int = 64, width: int = 64, batch: int = 2) -> torch.Tensor:
+    """Random images that the network takes."""
+    generator = torch.Generator().manual_seed(1)
+    return torch.randn(batch, cfg.get('in_channels', 3), height, width, generator=generator)
