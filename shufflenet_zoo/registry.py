@@ -27,3 +27,9 @@ HOOKS = Registry(
     scope=SCOPE,
     locations=['shufflenet_zoo.openmmlab.hooks'],
 )
+OPTIM_WRAPPERS = Registry(
+    'optim_wrapper',
+    parent=mmengine_registry.OPTIM_WRAPPERS,
+    scope=SCOPE,
+    locations=['shufflenet_zoo.openmmlab.amp'],
+)

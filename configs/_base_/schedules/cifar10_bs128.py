@@ -1,0 +1,15 @@
+optim_wrapper = dict(
+    optimizer=dict(type='SGD', lr=0.1, momentum=0.9, weight_decay=5e-4, nesterov=True),
+    paramwise_cfg=dict(norm_decay_mult=0, bias_decay_mult=0),
+)
+
+param_scheduler = [
+    dict(type='LinearLR', start_factor=0.01, by_epoch=True, begin=0, end=5, convert_to_iter_based=True),
+    dict(type='CosineAnnealingLR', eta_min=0, by_epoch=True, begin=5, convert_to_iter_based=True),
+]
+
+train_cfg = dict(by_epoch=True, max_epochs=200, val_interval=1)
+val_cfg = {}
+test_cfg = {}
+
+auto_scale_lr = dict(base_batch_size=128)

@@ -1,0 +1,9 @@
+# ShuffleNet V2 1.0x on CIFAR-10.
+_base_ = [
+    '../_base_/models/shufflenet_v2.py',
+    '../_base_/datasets/cifar10_folder.py',
+    '../_base_/schedules/cifar10_bs128.py',
+    '../_base_/default_runtime.py',
+]
+
+model = dict(backbone=dict(small_stem=True), head=dict(num_classes=10))

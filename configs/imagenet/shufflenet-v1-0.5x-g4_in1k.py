@@ -1,0 +1,9 @@
+# ShuffleNet V1 0.5x, 4 groups: top-1 error 41.6 % (paper, Table 2).
+_base_ = [
+    '../_base_/models/shufflenet_v1.py',
+    '../_base_/datasets/imagenet_bgr.py',
+    '../_base_/schedules/imagenet_bs1024_linear.py',
+    '../_base_/default_runtime.py',
+]
+
+model = dict(backbone=dict(groups=4, widen_factor=0.5, width_rule='paper'))

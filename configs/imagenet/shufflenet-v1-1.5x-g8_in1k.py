@@ -1,0 +1,9 @@
+# ShuffleNet V1 1.5x, 8 groups: top-1 error 29 % (megvii).
+_base_ = [
+    '../_base_/models/shufflenet_v1.py',
+    '../_base_/datasets/imagenet_bgr.py',
+    '../_base_/schedules/imagenet_bs1024_linear.py',
+    '../_base_/default_runtime.py',
+]
+
+model = dict(backbone=dict(groups=8, widen_factor=1.5, width_rule='paper', stem_rule='megvii'))

@@ -1,0 +1,9 @@
+# ShuffleNet V1 1x, 3 groups: top-1 error 32.6 % (paper, Table 2), 32.2 % (megvii).
+_base_ = [
+    '../_base_/models/shufflenet_v1.py',
+    '../_base_/datasets/imagenet_bgr.py',
+    '../_base_/schedules/imagenet_bs1024_linear.py',
+    '../_base_/default_runtime.py',
+]
+
+model = dict(backbone=dict(groups=3, widen_factor=1.0, width_rule='paper', stem_rule='megvii'))

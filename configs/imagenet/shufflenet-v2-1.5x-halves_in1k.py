@@ -1,0 +1,9 @@
+# ShuffleNet V2 1.5x with stride-2 units of two halves, as in torchvision: top-1 72.996 % (torchvision).
+_base_ = [
+    '../_base_/models/shufflenet_v2.py',
+    '../_base_/datasets/imagenet_bgr.py',
+    '../_base_/schedules/imagenet_bs1024_linear.py',
+    '../_base_/default_runtime.py',
+]
+
+model = dict(backbone=dict(widen_factor=1.5))

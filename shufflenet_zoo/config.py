@@ -1,0 +1,190 @@
+"""Reading config files, for both backends: the errors a user can make there, and the channels nobody types.
+
+Needs mmengine's Config only; neither torch nor mindspore.
+"""
+
+import argparse
+import difflib
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from mmengine.config import Config, DictAction
+
+from shufflenet_zoo.arch import feature_channels
+from shufflenet_zoo.errors import ArgumentError, ConfigError, DataError
+
+# The value of `in_channels` in a neck or head that stands for "what comes out of the part before".
+AUTO = 'auto'
+# Data sets that download or make their files where they are missing.
+SELF_LOADING_DATASETS = ('CIFAR10', 'CIFAR100', 'MNIST', 'FashionMNIST', 'DigitsDetection')
+DATALOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
+# Top-level keys that the runners read; --cfg-options may set them though the config file does not.
+RUNNER_KEYS = frozenset((
+    'model', 'work_dir', *DATALOADERS, 'train_cfg', 'val_cfg', 'test_cfg', 'auto_scale_lr', 'optim_wrapper',
+    'param_scheduler', 'val_evaluator', 'test_evaluator', 'default_hooks', 'custom_hooks', 'data_preprocessor',
+    'load_from', 'resume', 'launcher', 'env_cfg', 'log_processor', 'log_level', 'visualizer', 'default_scope',
+    'randomness', 'experiment_name', 'runner_type', 'model_wrapper_cfg', 'find_unused_parameters', 'sync_bn',
+    'compile', 'activation_checkpointing', 'efficient_conv_bn_eval', 'custom_imports', 'tta_model', 'tta_pipeline',
+))
+
+
+def load_config(path: str | Path, overrides: Mapping[str, Any] | None = None) -> Config:
+    """Read a config file, apply overrides and fill in the channels that are 'auto'.
+
+    Args:
+        path: The config file.
+        overrides: Values by dotted key, as in ``{'train_cfg.max_epochs': 3}``; they replace the file's.
+
+    Raises:
+        ConfigError: if the file is missing or damaged, or an override does not fit it.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise ConfigError(f'config file {path} does not exist; give the path of a config, such as those in configs/')
+    try:
+        with warnings.catch_warnings():
+            # mmengine looks up mmdet::... bases with it.
+            warnings.filterwarnings('ignore', message='.*pkg_resources')
+            config = Config.fromfile(path)
+    except Exception as error:  # a config is code: whatever it raises is the config's fault
+        raise ConfigError(f'config file {path} cannot be read: {type(error).__name__}: {one_line(error)}') from error
+    _apply_overrides(config, overrides or {})
+    fill_channels(config)
+    return config
+
+
+def parse_overrides(pairs: Sequence[str]) -> dict[str, Any]:
+    """Parse the pairs of ``--cfg-options key=value ...``; lists are written ``key=[a,b]`` or ``key=a,b``.
+
+    Raises:
+        ConfigError: if a pair has no equals sign or its value has unbalanced brackets.
+    """
+    for pair in pairs:
+        if not pair.partition('=')[0] or '=' not in pair:
+            raise ConfigError(f'--cfg-options {pair}: must be key=value')
+    parser = argparse.ArgumentParser()
+    parser.add_argument('pairs', nargs='*', action=DictAction)
+    try:
+        return parser.parse_args(['--', *pairs]).pairs or {}
+    except (AssertionError, ValueError) as error:
+        raise ConfigError(f'--cfg-options {" ".join(pairs)}: {one_line(error)}') from error
+
+
+def one_line(error: BaseException) -> str:
+    """Return the message of an error as one line."""
+    return ' '.join(str(error).split())
+
+
+def _apply_overrides(config: Config, overrides: Mapping[str, Any]) -> None:
+    known = RUNNER_KEYS | set(config.keys())
+    for key, value in overrides.items():
+        top = key.split('.')[0]
+        if top not in known:
+            close = difflib.get_close_matches(top, known, n=1)
+            hint = f'; did you mean {close[0]!r}?' if close else ''
+            raise ConfigError(f'--cfg-options {key}: {config.filename} has no key {top!r}{hint}')
+        current = _value_at(config, key.split('.'))
+        if isinstance(current, Mapping) and value is not None and not isinstance(value, Mapping):
+            raise ConfigError(f'--cfg-options {key}={value!r}: {key} is a section of {config.filename}, not a value; '
+                              f'name one of its keys: {", ".join(map(str, current))}')
+        if _is_number(current) and isinstance(value, str) and not value.isidentifier():
+            raise ConfigError(f'--cfg-options {key}={value!r}: must be a number, as {current!r} in {config.filename}')
+        try:
+            config.merge_from_dict({key: value})
+        except (KeyError, TypeError, IndexError) as error:
+            raise ConfigError(f'--cfg-options {key}={value!r} does not fit {config.filename}: '
+                              f'{one_line(error)}') from error
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+def _value_at(config: Any, keys: list[str]) -> Any:
+    """Return what a dotted key names in the config, or None."""
+    for key in keys:
+        if isinstance(config, (list, tuple)) and key.isdigit() and int(key) < len(config):
+            config = config[int(key)]
+        elif isinstance(config, (Mapping, Config)):
+            config = config.get(key)
+        else:
+            return None
+    return config
+
+
+def fill_channels(config: Config) -> None:
+    """Replace ``in_channels='auto'`` in the model's neck and head by what the backbone gives.
+
+    A neck that has ``out_channels`` (FPN) takes the list of the backbone's outputs; the head of a classifier
+    takes the channels of the last output, because global pooling keeps them.
+
+    Raises:
+        ConfigError: if the backbone is none of this project's, or its arguments cannot be built.
+    """
+    model = config.get('model') or {}
+    for name in ('neck', 'head', 'bbox_head', 'rpn_head'):
+        for part in _as_list(model.get(name)):
+            if not isinstance(part, Mapping) or part.get('in_channels') != AUTO:
+                continue
+            channels = _backbone_channels(config, name)
+            part['in_channels'] = channels if name == 'neck' else channels[-1]
+
+
+def _as_list(value: Any) -> list:
+    if value is None:
+        return []
+    return list(value) if isinstance(value, (list, tuple)) else [value]
+
+
+def _backbone_channels(config: Config, name: str) -> list[int]:
+    backbone = config.model.get('backbone') or {}
+    try:
+        return feature_channels(backbone)
+    except ArgumentError as error:
+        raise ConfigError(f'{config.filename}: model.{name}.in_channels={AUTO!r} cannot be filled in: '
+                          f'{error}') from error
+
+
+def check_data(config: Config, fields: tuple[str, ...]) -> None:
+    """Check that the folders and files that the dataloaders name exist.
+
+    Args:
+        config: The config.
+        fields: Which of DATALOADERS will be used.
+
+    Raises:
+        DataError: if one is missing.
+    """
+    for field in fields:
+        for key, dataset in iterate_datasets(config.get(field), field):
+            if str(dataset['type']).rpartition('.')[2] in SELF_LOADING_DATASETS:
+                continue
+            for path in _data_paths(dataset):
+                if not path.exists():
+                    raise DataError(f'data of {key} is not there: {path} does not exist; put the data set there or '
+                                    f'name its place with --cfg-options {key}.data_root=...')
+
+
+def iterate_datasets(node: Any, key: str) -> Iterator[tuple[str, Mapping]]:
+    """Yield every innermost dataset config under a dataloader, with its dotted key."""
+    if not isinstance(node, Mapping):
+        return
+    inner = [(f'{key}.dataset', node['dataset'])] if 'dataset' in node else []
+    inner += [(f'{key}.datasets.{i}', dataset) for i, dataset in enumerate(_as_list(node.get('datasets')))]
+    if not inner and 'type' in node:
+        yield key, node
+    for inner_key, dataset in inner:
+        yield from iterate_datasets(dataset, inner_key)
+
+
+def _data_paths(dataset: Mapping) -> Iterator[Path]:
+    """Yield the local paths that a dataset config names, the outermost first."""
+    root = dataset.get('data_root') or ''
+    prefix = dataset.get('data_prefix') or ''
+    prefixes = prefix.values() if isinstance(prefix, Mapping) else [prefix]
+    for part in ('', *prefixes, dataset.get('ann_file') or ''):
+        path = (Path(root) / part).expanduser() if isinstance(part, str) else None
+        if path and str(path) != '.' and '://' not in f'{root}{part}' and ':/' not in str(path):
+            yield path

@@ -1,0 +1,225 @@
+"""Training and testing with mmengine's Runner, for the configs of this project, of mmpretrain and of mmdet."""
+
+import copy
+import itertools
+import os
+from pathlib import Path
+from typing import Any
+
+import mmengine
+import mmengine.device.utils
+import torch
+import torch.distributed
+from mmengine.config import Config
+from mmengine.dist import is_main_process
+from mmengine.evaluator import DumpResults
+from mmengine.logging import MMLogger
+from mmengine.model import MMDistributedDataParallel, convert_sync_batchnorm
+from mmengine.registry import RUNNERS
+from torch import nn
+from torch.utils.data import DataLoader
+
+from shufflenet_zoo.errors import ConfigError
+from shufflenet_zoo.openmmlab.checkpoint import fetch_checkpoint, latest_checkpoint, load_strictly
+from shufflenet_zoo.openmmlab.prepare import (
+    check_out,
+    is_detection,
+    prepare_testing,
+    prepare_training,
+    require_checkpoint,
+)
+from shufflenet_zoo.openmmlab.seeding import IterationSeedHook, SeededDataset, SeededSampler
+from shufflenet_zoo.openmmlab.terminal import quieten, silence_known_warnings
+from shufflenet_zoo.options import TestOptions, TrainOptions
+from shufflenet_zoo.workdir import Attempt, attempted_start
+
+_RUN_NUMBERS = itertools.count()
+_RUN_BEGINS = ('before_train_epoch', 'before_test_epoch')
+
+
+class Runner(mmengine.runner.Runner):
+    """mmengine's Runner with reproducible resuming, whole checkpoints, strict loading and a quiet terminal.
+
+    Args:
+        *args: As mmengine's Runner.
+        **kwargs: As mmengine's Runner.
+
+    Attributes:
+        attempt: Told when the run has begun.
+    """
+
+    attempt: Attempt | None = None
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.register_hook(IterationSeedHook())
+
+    def build_logger(self, *args: Any, **kwargs: Any) -> MMLogger:
+        """Build the logger; the terminal gets progress only, the file everything."""
+        logger = super().build_logger(*args, **kwargs)
+        quieten(logger)
+        return logger
+
+    def call_hook(self, fn_name: str, **kwargs: Any) -> None:
+        """Call the hooks of one moment of the run."""
+        if self.attempt and fn_name in _RUN_BEGINS:
+            self.attempt.succeeded = True
+        super().call_hook(fn_name, **kwargs)
+
+    def build_dataloader(self, dataloader: Any, seed: int | None = None, diff_rank_seed: bool = False) -> DataLoader:
+        """Build a dataloader; every sample of the training one gets a seed of its own."""
+        if dataloader is self._train_dataloader and isinstance(dataloader, dict):
+            dataloader = copy.copy(dataloader)
+            dataloader['dataset'] = {'type': SeededDataset, 'dataset': dataloader['dataset']}
+            dataloader['sampler'] = {
+                'type': SeededSampler, 'sampler': dataloader['sampler'], 'base_seed': self.seed
+            }
+        return super().build_dataloader(dataloader, seed, diff_rank_seed)
+
+    def wrap_model(self, model_wrapper_cfg: dict | None, model: nn.Module) -> nn.Module:
+        """Wrap the model for distributed training, on the CPU too."""
+        if not self.distributed or mmengine.device.get_device() != 'cpu' or model_wrapper_cfg:
+            return super().wrap_model(model_wrapper_cfg, model)
+        if self.cfg.get('sync_bn'):
+            model = convert_sync_batchnorm(model, self.cfg.sync_bn)
+        return MMDistributedDataParallel(
+            module=model, broadcast_buffers=False,
+            find_unused_parameters=self.cfg.get('find_unused_parameters', False))
+
+    def load_checkpoint(self, filename: str, map_location: Any = 'cpu', strict: bool = False, **kwargs: Any) -> dict:
+        """Load weights; to resume or to test, the checkpoint must fit the model exactly."""
+        if self._train_loop is not None and not self._resume:
+            return super().load_checkpoint(filename, map_location, strict, **kwargs)
+        checkpoint = fetch_checkpoint(filename, map_location)
+        self.call_hook('after_load_checkpoint', checkpoint=checkpoint)
+        load_strictly(_unwrap(self.model), checkpoint, filename)
+        self._has_loaded = True
+        self.logger.info(f'loaded checkpoint {filename}')
+        return checkpoint
+
+    def save_checkpoint(self, out_dir: str, filename: str, *args: Any, **kwargs: Any) -> None:
+        """Save a checkpoint such that a file of that name is always a whole one."""
+        if '://' in out_dir:
+            super().save_checkpoint(out_dir, filename, *args, **kwargs)
+            return
+        temporary = f'{filename}.tmp'
+        super().save_checkpoint(out_dir, temporary, *args, **kwargs)
+        if is_main_process():
+            os.replace(Path(out_dir) / temporary, Path(out_dir) / filename)
+
+
+def _unwrap(model: nn.Module) -> nn.Module:
+    """Return the network inside the wrappers of distributed training and of test-time augmentation."""
+    inner = getattr(model, 'module', None)
+    return _unwrap(inner) if isinstance(inner, nn.Module) else model
+
+
+def train(config: Config, options: TrainOptions) -> None:
+    """Train the model of a config; print where its checkpoint is at the end.
+
+    Args:
+        config: What load_config returned.
+        options: Options of the run.
+
+    Raises:
+        ShuffleNetZooError: if the run cannot begin; nothing is left behind then.
+    """
+    silence_known_warnings()
+    device = choose_device(options.device)
+    prepared = prepare_training(config, options, device)
+    with attempted_start(config, prepared.work_dir) as attempt:
+        _init_distributed(options.launcher, device)
+        runner = _build_runner(prepared, attempt)
+        runner.train()
+    if is_main_process():
+        _report(config, Path(prepared.work_dir))
+
+
+def _report(config: Config, work_dir: Path) -> None:
+    checkpoint = latest_checkpoint(work_dir)
+    if checkpoint is None:
+        print(f'done; the config saves no checkpoint, the log is in {work_dir}')
+        return
+    if checkpoint.is_relative_to(Path.cwd()):
+        checkpoint = checkpoint.relative_to(Path.cwd())
+    print(f'done: the checkpoint is {checkpoint}; test it with: '
+          f'python tools/test.py {config.filename} {checkpoint}')
+
+
+def test(config: Config, checkpoint: str, options: TestOptions) -> dict:
+    """Evaluate a checkpoint on the test data of a config.
+
+    Args:
+        config: What load_config returned.
+        checkpoint: The checkpoint.
+        options: Options of the evaluation.
+
+    Returns:
+        The metrics by name.
+
+    Raises:
+        ShuffleNetZooError: if the checkpoint does not fit exactly, or the test cannot begin.
+    """
+    silence_known_warnings()
+    check_out(options.out, options.out_item)
+    require_checkpoint(checkpoint)
+    device = choose_device(options.device)
+    prepared = prepare_testing(config, checkpoint, options, device)
+    with attempted_start(config, prepared.work_dir) as attempt:
+        _init_distributed(options.launcher, device)
+        runner = _build_runner(prepared, attempt)
+        if not options.out:
+            return runner.test()
+        # Renamed once complete: no half-written results.
+        out = Path(options.out)
+        temporary = out.with_name(f'.unfinished-{out.name}')
+        if options.out_item == 'pred':
+            dumper = _prediction_dumper(prepared)
+            runner.test_evaluator.metrics.append(dumper(out_file_path=str(temporary)))
+        metrics = runner.test()
+        if is_main_process():
+            if options.out_item == 'metrics':
+                mmengine.dump(metrics, str(temporary))
+            os.replace(temporary, out)
+        return metrics
+
+
+def _prediction_dumper(config: Config) -> type[DumpResults]:
+    """Return the class that writes predictions; mmdet's own packs masks."""
+    if not is_detection(config):
+        return DumpResults
+    from mmdet.evaluation import DumpDetResults
+    return DumpDetResults
+
+
+test.__test__ = False  # no test case, whatever its name makes pytest think
+
+
+def choose_device(requested: str | None) -> str:
+    """Return the device; make mmengine, which takes what it finds, use the requested one."""
+    found = mmengine.device.get_device()
+    if requested is None or requested == found:
+        return found
+    if requested == 'cuda':
+        raise ConfigError('--device cuda: PyTorch finds no CUDA device here; use --device cpu')
+    mmengine.device.utils.DEVICE = requested
+    return requested
+
+
+def _init_distributed(launcher: str, device: str) -> None:
+    """Join the processes on the CPU, which mmengine's own initialisation does not do."""
+    if launcher == 'pytorch' and device == 'cpu' and not torch.distributed.is_initialized():
+        torch.distributed.init_process_group('gloo')
+
+
+def _build_runner(config: Config, attempt: Attempt) -> mmengine.runner.Runner:
+    """Build the runner that the config names, else ours."""
+    if number := next(_RUN_NUMBERS):
+        # mmengine keeps one log per experiment, named by the second of its start.
+        name = config.get('experiment_name') or Path(config.filename).stem
+        config.experiment_name = f'{name}_{number}'
+    if 'runner_type' in config:
+        return RUNNERS.build(config)
+    runner = Runner.from_cfg(config)
+    runner.attempt = attempt
+    return runner

@@ -1,0 +1,165 @@
+"""A training that was killed and resumed ends with the same bits as one that was not."""
+
+import signal
+
+import pytest
+import torch
+from mmengine.fileio import LocalBackend
+from tiny_job import run_tool, write_config
+
+from shufflenet_zoo.config import load_config
+from shufflenet_zoo.openmmlab.checkpoint import latest_checkpoint, read_checkpoint
+from shufflenet_zoo.openmmlab.runner import train
+from shufflenet_zoo.options import TrainOptions
+
+# Dropout, mixed batches and averaged weights draw or carry what a naive resume loses; workers draw augmentations.
+HARD = """
+model['train_cfg'] = dict(augments=dict(type='Mixup', alpha=0.8))
+custom_hooks = [dict(type='EMAHook', momentum=0.1, update_buffers=True)]
+train_dataloader.update(num_workers=2)
+randomness = dict(seed=None)
+"""
+KILLER = """
+import os, signal
+from mmengine.hooks import Hook
+from mmengine.registry import HOOKS
+
+@HOOKS.register_module()
+class Killer(Hook):
+    def after_train_iter(self, runner, batch_idx, data_batch=None, outputs=None):
+        if os.environ.get('KILL_AT') == str(runner.iter):
+            os.kill(os.getpid(), signal.SIGKILL)
+"""
+KILLED = """
+custom_imports = dict(imports=['killer'])
+custom_hooks.append(dict(type='Killer'))
+"""
+
+
+def run(path, work_dir, resume=None):
+    train(load_config(path), TrainOptions(work_dir=str(work_dir), resume=resume, device='cpu'))
+    return read_checkpoint(latest_checkpoint(work_dir))
+
+
+def assert_same_bits(a, b):
+    if isinstance(a, torch.Tensor):
+        assert torch.equal(a, b)
+    elif isinstance(a, dict):
+        assert a.keys() == b.keys()
+        for key in a:
+            assert_same_bits(a[key], b[key])
+    elif isinstance(a, (list, tuple)):
+        assert len(a) == len(b)
+        for left, right in zip(a, b, strict=True):
+            assert_same_bits(left, right)
+    else:
+        assert a == b
+
+
+def assert_same_training(a, b):
+    for key in ('state_dict', 'ema_state_dict', 'optimizer', 'param_schedulers'):
+        assert (key in a) == (key in b)
+        assert_same_bits(a.get(key), b.get(key))
+    assert a['meta']['epoch'] == b['meta']['epoch'] == 3
+
+
+@pytest.fixture(scope='module')
+def threads():
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+def test_killed_in_mid_epoch(tmp_path, threads):
+    (tmp_path / 'killer.py').write_text(KILLER)
+    config = write_config(tmp_path / 'killed.py', HARD + KILLED)
+    path = {'PYTHONPATH': str(tmp_path)}
+    killed = run_tool('train', config, '--work-dir', 'killed', cwd=tmp_path, KILL_AT='4', **path)
+    assert killed.returncode == -signal.SIGKILL
+    assert latest_checkpoint(tmp_path / 'killed').name == 'epoch_1.pth'
+    seed = read_checkpoint(tmp_path / 'killed' / 'epoch_1.pth')['meta']['seed']
+
+    resumed = run_tool('train', config, '--work-dir', 'killed', '--resume', 'auto', cwd=tmp_path, **path)
+    assert resumed.returncode == 0, resumed.stderr
+    assert 'resumed epoch: 1' in resumed.stdout
+    whole = run_tool('train', config, '--work-dir', 'whole', '--cfg-options', f'randomness.seed={seed}',
+                     cwd=tmp_path, **path)
+    assert whole.returncode == 0, whole.stderr
+    a, b = (read_checkpoint(tmp_path / name / 'epoch_3.pth') for name in ('killed', 'whole'))
+    assert_same_training(a, b)
+    assert 'ema_state_dict' in a
+
+
+@pytest.fixture(scope='module')
+def whole(tmp_path_factory, threads):
+    folder = tmp_path_factory.mktemp('whole')
+    return run(write_config(folder / 'whole.py'), folder / 'whole')
+
+
+class Cut(Exception):
+    pass
+
+
+def test_cut_while_saving(tmp_path, whole, monkeypatch):
+    put = LocalBackend.put
+
+    def put_half(self, content, path):
+        if 'epoch_2' in str(path):
+            put(self, content[:len(content) // 2], path)
+            raise Cut
+        put(self, content, path)
+
+    config = write_config(tmp_path / 'cut.py')
+    with monkeypatch.context() as patch, pytest.raises(Cut):
+        patch.setattr(LocalBackend, 'put', put_half)
+        run(config, tmp_path / 'cut')
+    assert latest_checkpoint(tmp_path / 'cut').name == 'epoch_1.pth'
+    assert not (tmp_path / 'cut' / 'epoch_2.pth').exists()
+    assert_same_training(run(config, tmp_path / 'cut', resume='auto'), whole)
+    assert not list((tmp_path / 'cut').glob('*.tmp'))
+
+
+def test_outdated_checkpoint_goes_last(tmp_path, threads, monkeypatch):
+    put = LocalBackend.put
+
+    def put_nothing(self, content, path):
+        if 'epoch_3' in str(path):
+            raise Cut
+        put(self, content, path)
+
+    config = write_config(tmp_path / 'keep.py', 'default_hooks = dict(checkpoint=dict(max_keep_ckpts=1))')
+    with monkeypatch.context() as patch, pytest.raises(Cut):
+        patch.setattr(LocalBackend, 'put', put_nothing)
+        run(config, tmp_path / 'keep')
+    assert latest_checkpoint(tmp_path / 'keep').is_file()
+    run(config, tmp_path / 'keep', resume='auto')
+    assert [path.name for path in (tmp_path / 'keep').glob('epoch_*')] == ['epoch_3.pth']
+
+
+def test_moved_work_dir(tmp_path, whole):
+    config = write_config(tmp_path / 'moved.py', 'train_cfg = dict(max_epochs=2)')
+    run(config, tmp_path / 'before')
+    (tmp_path / 'before').rename(tmp_path / 'after')
+    assert latest_checkpoint(tmp_path / 'after') == tmp_path / 'after' / 'epoch_2.pth'
+
+
+def test_same_draws_with_and_without_workers(tmp_path, whole):
+    config = write_config(tmp_path / 'workers.py', 'train_dataloader.update(num_workers=2)')
+    assert_same_training(run(config, tmp_path / 'workers'), whole)
+
+
+def test_iteration_based(tmp_path, threads):
+    loop = """
+train_cfg = dict(_delete_=True, type='IterBasedTrainLoop', max_iters=6, val_interval=100)
+param_scheduler = None
+train_dataloader.update(sampler=dict(_delete_=True, type='InfiniteSampler'))
+default_hooks = dict(checkpoint=dict(by_epoch=False, interval=4, max_keep_ckpts=3))
+"""
+    config = write_config(tmp_path / 'iterations.py', loop)
+    complete = run(config, tmp_path / 'iterations')
+    assert complete['meta']['iter'] == 6
+    halfway = tmp_path / 'iterations' / 'iter_4.pth'
+    resumed = run(config, tmp_path / 'resumed', resume=str(halfway))
+    assert_same_bits(resumed['state_dict'], complete['state_dict'])
+    assert_same_bits(resumed['optimizer'], complete['optimizer'])
