@@ -1,0 +1,101 @@
+"""Loading and saving weights, strictly: MindSpore itself only warns about parameters that do not fit."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+import mindspore as ms
+import numpy as np
+from mindspore import Parameter, Tensor, nn
+
+from shufflenet_zoo.errors import CheckpointError
+from shufflenet_zoo.weights.io import read_content
+
+FORMATS = {'.ckpt': 'ckpt', '.safetensors': 'safetensors'}
+# How many names of parameters an error lists.
+_SHOWN = 3
+
+
+def _check_suffix(path: Path) -> None:
+    if path.suffix not in FORMATS:
+        raise CheckpointError(f'{path}: MindSpore loads and saves {" and ".join(FORMATS)} files; '
+                              f'convert other weights first, with tools/convert_weights.py')
+
+
+def _some(names: list[str]) -> str:
+    more = len(names) - _SHOWN
+    return ', '.join(names[:_SHOWN]) + (f' and {more} more' if more > 0 else '')
+
+
+def _numpy_name(parameter: Parameter) -> str:
+    """Returns numpy's name of a parameter's type."""
+    return str(parameter.dtype).lower()
+
+
+def _check_fit(parameters: Mapping[str, Parameter], arrays: Mapping[str, np.ndarray], path: Path) -> None:
+    """Checks that a file holds exactly a network's parameters."""
+    problems = []
+    if missing := [name for name in parameters if name not in arrays]:
+        problems.append(f'missing {_some(missing)}')
+    if unknown := sorted(arrays.keys() - parameters.keys()):
+        problems.append(f'unknown {_some(unknown)}')
+    common = {name: (parameter, arrays[name]) for name, parameter in parameters.items() if name in arrays}
+    if misshaped := [f'{name} {array.shape} instead of {tuple(parameter.shape)}'
+                     for name, (parameter, array) in common.items() if array.shape != tuple(parameter.shape)]:
+        problems.append(f'misshaped {_some(misshaped)}')
+    elif mistyped := [f'{name} {array.dtype} instead of {_numpy_name(parameter)}'
+                      for name, (parameter, array) in common.items() if array.dtype.name != _numpy_name(parameter)]:
+        problems.append(f'of another type {_some(mistyped)}')
+    if problems:
+        raise CheckpointError(f'{path} does not fit the network: {"; ".join(problems)}; '
+                              f'give the checkpoint of this architecture')
+
+
+def load_weights(cell: nn.Cell, path: str | Path, prefix: str = '') -> None:
+    """Loads weights into a cell.
+
+    Args:
+        cell: The network, or a part of it.
+        path: A .ckpt or .safetensors file with MindSpore's parameter names.
+        prefix: Loads only what begins with it, and takes it off the names; 'backbone.' loads a classifier's
+            backbone into a backbone.
+
+    Raises:
+        CheckpointError: if the file is missing or damaged, or if a parameter is missing, unknown, or of another shape
+            or type; the cell is unchanged then.
+    """
+    path = Path(path)
+    _check_suffix(path)
+    tensors = read_content(path).tensors
+    arrays = {name.removeprefix(prefix): array for name, array in tensors.items() if name.startswith(prefix)}
+    if not arrays:
+        raise CheckpointError(f'{path} holds no parameter whose name begins with {prefix!r}')
+    parameters = {parameter.name.removeprefix(prefix): parameter for parameter in cell.get_parameters()}
+    _check_fit(parameters, arrays, path)
+    for name, parameter in parameters.items():
+        parameter.set_data(Tensor(np.array(arrays[name])))
+
+
+def save_weights(cell: nn.Cell, path: str | Path) -> None:
+    """Saves a cell's weights; the file is whole, or as it was before, at any moment.
+
+    Args:
+        cell: The network.
+        path: A .ckpt or .safetensors file.
+
+    Raises:
+        CheckpointError: if the file cannot be written.
+    """
+    path = Path(path)
+    _check_suffix(path)
+    if not path.parent.is_dir():
+        raise CheckpointError(f'{path} cannot be written: the folder {path.parent} does not exist')
+    unfinished = path.with_name(f'.unfinished-{path.name}')
+    try:
+        ms.save_checkpoint(cell, str(unfinished), format=FORMATS[path.suffix])
+        unfinished.chmod(0o644)  # mindspore leaves it readable to its owner alone
+        os.replace(unfinished, path)
+    except (OSError, RuntimeError, ValueError) as error:
+        raise CheckpointError(f'{path} cannot be written: {" ".join(str(error).split())}') from error
+    finally:
+        unfinished.unlink(missing_ok=True)

@@ -1,0 +1,157 @@
+"""Image classifiers: backbone, global average pooling and linear head, named as in mmpretrain."""
+
+import inspect
+from collections.abc import Mapping
+from typing import Any
+
+from mindspore import Tensor, nn
+from mindspore.common.initializer import Normal
+
+from shufflenet_zoo.config import AUTO
+from shufflenet_zoo.errors import ArgumentError, ConfigError
+from shufflenet_zoo.mindspore_impl.base import ShuffleNet, load_pretrained
+from shufflenet_zoo.mindspore_impl.config_keys import check_keys, choose, require
+from shufflenet_zoo.mindspore_impl.losses import CrossEntropyLoss, LabelSmoothLoss
+from shufflenet_zoo.mindspore_impl.shufflenet_v1 import ShuffleNetV1
+from shufflenet_zoo.mindspore_impl.shufflenet_v2 import ShuffleNetV2
+
+
+class GlobalAveragePooling(nn.Cell):
+    """Averages every channel of every feature map: (N, C, H, W) to (N, C)."""
+
+    def construct(self, features: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+        pooled = ()
+        for feature in features:
+            pooled += (feature.mean((2, 3)),)
+        return pooled
+
+
+class LinearClsHead(nn.Cell):
+    """A linear classifier on the last of the features.
+
+    Args:
+        num_classes: Number of classes.
+        in_channels: Channels of the last feature.
+        std: Standard deviation of the initial weights; the bias begins at 0.
+
+    Raises:
+        ArgumentError: if num_classes is no positive integer.
+    """
+
+    def __init__(self, num_classes: int, in_channels: int, std: float = 0.01) -> None:
+        super().__init__()
+        if isinstance(num_classes, bool) or not isinstance(num_classes, int) or num_classes < 1:
+            raise ArgumentError(f'num_classes must be a positive integer, got {num_classes!r}')
+        self.fc = nn.Dense(in_channels, num_classes, weight_init=Normal(std), bias_init='zeros')
+
+    def construct(self, features: tuple[Tensor, ...]) -> Tensor:
+        return self.fc(features[-1])
+
+
+class ImageClassifier(nn.Cell):
+    """Maps images to the classes' scores before the softmax.
+
+    Args:
+        backbone: Maps images to features.
+        neck: Pools the features.
+        head: Maps the pooled features to scores.
+    """
+
+    def __init__(self, backbone: ShuffleNet, neck: nn.Cell, head: nn.Cell) -> None:
+        super().__init__()
+        self.backbone = backbone
+        self.neck = neck
+        self.head = head
+
+    def construct(self, images: Tensor) -> Tensor:
+        """Maps images of shape (N, in_channels, H, W) to logits of shape (N, num_classes)."""
+        return self.head(self.neck(self.backbone(images)))
+
+
+# Full names only: another package's backbone of the same name may be another network.
+_BACKBONES = {f'shufflenet_zoo.{backbone.__name__}': backbone for backbone in (ShuffleNetV1, ShuffleNetV2)}
+_LOSSES = {loss.__name__: loss for loss in (CrossEntropyLoss, LabelSmoothLoss)}
+
+
+def build_classifier(model: Mapping[str, Any]) -> tuple[ImageClassifier, nn.Cell]:
+    """Builds the classifier of a config, and its loss.
+
+    Args:
+        model: The config's ``model``. Its data_preprocessor is the data pipeline's affair.
+
+    Returns:
+        The classifier, which maps images to logits, and the loss, which maps logits and labels to a scalar.
+
+    Raises:
+        ConfigError: if MindSpore cannot build what a key asks for.
+        CheckpointError: if weights that it names cannot be loaded.
+    """
+    choose(model, 'model', {'ImageClassifier': ImageClassifier})
+    check_keys(model, 'model', ('backbone', 'neck', 'head', 'pretrained', 'init_cfg', 'train_cfg',
+                                'data_preprocessor'))  # yapf: disable
+    require(not model.get('train_cfg'), 'model.train_cfg', model.get('train_cfg'), 'None')
+    backbone = _build_backbone(model.get('backbone') or {})
+    head = model.get('head') or {}
+    classifier = ImageClassifier(backbone, _build_neck(model.get('neck') or {}), _build_head(head, backbone))
+    pretrained = model.get('pretrained')
+    init_cfg = {'type': 'Pretrained', 'checkpoint': pretrained} if pretrained else model.get('init_cfg')
+    try:
+        load_pretrained(classifier, init_cfg)
+    except ArgumentError as error:
+        raise ConfigError(f'model: {error}') from error
+    return classifier, _build_loss(head.get('loss') or {'type': 'CrossEntropyLoss'}, head['num_classes'])
+
+
+def _build(cell: type[nn.Cell], key: str, section: Mapping[str, Any]) -> nn.Cell:
+    """Builds a cell from the arguments in a section of the config."""
+    arguments = {name: value for name, value in section.items() if name != 'type'}
+    check_keys(section, key, tuple(inspect.signature(cell).parameters))
+    try:
+        return cell(**arguments)
+    except ArgumentError as error:
+        raise ConfigError(f'{key}: {error}') from error
+
+
+def _build_backbone(section: Mapping[str, Any]) -> ShuffleNet:
+    return _build(choose(section, 'model.backbone', _BACKBONES), 'model.backbone', section)
+
+
+def _build_neck(section: Mapping[str, Any]) -> nn.Cell:
+    neck = choose(section, 'model.neck', {'GlobalAveragePooling': GlobalAveragePooling})
+    check_keys(section, 'model.neck', ('dim',))
+    require(section.get('dim', 2) == 2, 'model.neck.dim', section.get('dim'), '2')
+    return neck()
+
+
+def _build_head(section: Mapping[str, Any], backbone: ShuffleNet) -> LinearClsHead:
+    key, channels = 'model.head', backbone.out_channels[-1]
+    head = choose(section, key, {'LinearClsHead': LinearClsHead})
+    check_keys(section, key, ('num_classes', 'in_channels', 'loss', 'topk', 'cal_acc', 'init_cfg'))
+    for name in ('num_classes', 'in_channels'):
+        if name not in section:
+            raise ConfigError(f'{key}.{name} is missing; LinearClsHead needs it')
+    require(section['in_channels'] in (AUTO, channels), f'{key}.in_channels', section['in_channels'],
+            f'{channels}, the channels of the backbone, or {AUTO!r}')
+    require(not section.get('cal_acc'), f'{key}.cal_acc', section.get('cal_acc'), 'False')
+    init_cfg = section.get('init_cfg') or {'type': 'Normal', 'layer': 'Linear', 'std': 0.01}
+    plain = isinstance(init_cfg, Mapping) and (init_cfg.get('type'), init_cfg.get('layer')) == ('Normal', 'Linear')
+    require(plain and set(init_cfg) <= {'type', 'layer', 'std'}, f'{key}.init_cfg', init_cfg,
+            "dict(type='Normal', layer='Linear', std=...)")
+    arguments = {'num_classes': section['num_classes'], 'in_channels': channels, 'std': init_cfg.get('std', 1.0)}
+    return _build(head, key, arguments)
+
+
+def _build_loss(section: Mapping[str, Any], num_classes: int) -> nn.Cell:
+    key = 'model.head.loss'
+    loss = choose(section, key, _LOSSES)
+    # What mmpretrain's losses do without being asked needs no argument here.
+    for name, default in (('reduction', 'mean'), ('use_sigmoid', False), ('pos_weight', None)):
+        require(section.get(name, default) in (default, None), f'{key}.{name}', section.get(name), repr(default))
+    if loss is LabelSmoothLoss:
+        require(section.get('num_classes') in (None, num_classes), f'{key}.num_classes', section.get('num_classes'),
+                f'{num_classes}, as in the head')
+    implied = ('reduction', 'use_sigmoid', 'pos_weight', 'use_soft')
+    weight = section.get('class_weight')
+    require(weight is None or len(weight) == num_classes, f'{key}.class_weight', weight,
+            f'a list of {num_classes} numbers')
+    return _build(loss, key, {name: value for name, value in section.items() if name not in implied})

@@ -1,0 +1,17 @@
+"""Every test begins in PyNative mode, whatever the one before it set."""
+
+import mindspore as ms
+import pytest
+
+
+@pytest.fixture(autouse=True)
+def pynative():
+    ms.set_context(mode=ms.PYNATIVE_MODE)
+    ms.set_seed(0)
+
+
+@pytest.fixture(params=['pynative', 'graph'])
+def mode(request, tmp_path, monkeypatch):
+    """Runs a test in both modes; what mindspore leaves in the current folder goes away."""
+    monkeypatch.chdir(tmp_path)
+    ms.set_context(mode=ms.GRAPH_MODE if request.param == 'graph' else ms.PYNATIVE_MODE)

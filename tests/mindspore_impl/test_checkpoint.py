@@ -1,0 +1,154 @@
+"""Weights load exactly or not at all."""
+
+import mindspore as ms
+import numpy as np
+import pytest
+from mindspore import nn
+
+from shufflenet_zoo.arch import Conv
+from shufflenet_zoo.errors import CheckpointError
+from shufflenet_zoo.mindspore_impl.checkpoint import load_weights, save_weights
+from shufflenet_zoo.mindspore_impl.layers import LayerConfig
+
+FORMATS = ['.ckpt', '.safetensors']
+
+
+class Network(nn.Cell):
+
+    def __init__(self, channels: int = 8, norm: str = 'BN') -> None:
+        super().__init__()
+        layer_cfg = LayerConfig(None, {'type': norm}, {'type': 'PReLU'})
+        self.backbone = layer_cfg.conv(Conv(3, channels, 3, act=True))
+        self.fc = nn.Dense(channels, 2)
+
+
+def arrays(cell: nn.Cell) -> dict[str, np.ndarray]:
+    return {p.name: p.asnumpy().copy() for p in cell.get_parameters()}
+
+
+def assert_same(one: dict[str, np.ndarray], other: dict[str, np.ndarray]) -> None:
+    assert one.keys() == other.keys()
+    assert all(np.array_equal(array, other[name]) for name, array in one.items())
+
+
+def save_arrays(path, tensors: dict[str, np.ndarray]) -> None:
+    ms.save_checkpoint([{'name': name, 'data': ms.Tensor(array)} for name, array in tensors.items()], str(path),
+                       format=path.suffix[1:])  # yapf: disable
+
+
+@pytest.fixture(params=FORMATS)
+def path(request, tmp_path):
+    return tmp_path / f'weights{request.param}'
+
+
+def assert_refused(path, message: str, cell: nn.Cell | None = None) -> None:
+    cell = cell or Network()
+    before = arrays(cell)
+    with pytest.raises(CheckpointError, match=message) as error:
+        load_weights(cell, path)
+    assert str(path) in str(error.value)
+    assert '\n' not in str(error.value)
+    assert_same(arrays(cell), before)
+
+
+def test_what_is_saved_loads_to_the_bit(path):
+    saved, loaded = Network(), Network()
+    assert not np.array_equal(saved.fc.weight.asnumpy(), loaded.fc.weight.asnumpy())
+    save_weights(saved, path)
+    load_weights(loaded, path)
+    assert_same(arrays(saved), arrays(loaded))
+    assert [file.name for file in path.parent.iterdir()] == [path.name]
+
+
+def test_files_are_mindspores_own(path):
+    cell = Network()
+    save_weights(cell, path)
+    found = ms.load_checkpoint(str(path), format=path.suffix[1:])
+    assert_same({name: parameter.asnumpy() for name, parameter in found.items()}, arrays(cell))
+
+
+def test_a_backbone_loads_from_a_classifiers_file(path):
+    saved = Network()
+    save_weights(saved, path)
+    alone = LayerConfig(None, {'type': 'BN'}, {'type': 'PReLU'}).conv(Conv(3, 8, 3, act=True))
+    within = Network()
+    for backbone in (alone, within.backbone):
+        load_weights(backbone, path, prefix='backbone.')
+        assert np.array_equal(backbone.conv.weight.asnumpy(), saved.backbone.conv.weight.asnumpy())
+    with pytest.raises(CheckpointError, match="no parameter whose name begins with 'neck.'"):
+        load_weights(alone, path, prefix='neck.')
+
+
+def test_missing_and_unknown_parameters_are_named(path):
+    tensors = arrays(Network())
+    tensors['fc.scale'] = tensors.pop('fc.bias')
+    save_arrays(path, tensors)
+    assert_refused(path, 'missing fc.bias; unknown fc.scale')
+
+
+def test_misshaped_parameters_are_named(path):
+    save_weights(Network(channels=12), path)
+    assert_refused(path, r'misshaped backbone.conv.weight \(12, 3, 3, 3\) instead of \(8, 3, 3, 3\).* and 3 more')
+
+
+def test_another_architecture_is_refused(path):
+    save_weights(Network(norm='LN2d'), path)
+    assert_refused(path, 'missing backbone.bn.moving_mean.*unknown backbone.ln.beta, backbone.ln.gamma')
+
+
+def test_half_precision_is_not_cast_in_silence(path):
+    tensors = arrays(Network())
+    tensors['fc.weight'] = tensors['fc.weight'].astype(np.float16)
+    save_arrays(path, tensors)
+    assert_refused(path, 'of another type fc.weight float16 instead of float32')
+
+
+@pytest.mark.parametrize('keep', [0, 0.5, 0.99])
+def test_truncated_files_are_refused(path, keep):
+    save_weights(Network(), path)
+    data = path.read_bytes()
+    path.write_bytes(data[:int(keep * len(data))])
+    assert_refused(path, 'damaged|empty|does not fit')
+
+
+def test_files_that_are_not_there_are_refused(path):
+    assert_refused(path, 'does not exist')
+
+
+def test_files_of_pytorch_are_refused_by_suffix(tmp_path):
+    assert_refused(tmp_path / 'weights.pth', r'\.ckpt and \.safetensors')
+
+
+def test_saving_replaces_the_file_or_leaves_it(path, monkeypatch):
+    save_weights(Network(), path)
+    before = path.read_bytes()
+    real = ms.save_checkpoint
+
+    def fail(*args, **kwargs):
+        real(*args, **kwargs)
+        raise OSError('disk full')
+
+    monkeypatch.setattr(ms, 'save_checkpoint', fail)
+    with pytest.raises(CheckpointError, match='cannot be written: disk full'):
+        save_weights(Network(), path)
+    assert path.read_bytes() == before
+    assert [file.name for file in path.parent.iterdir()] == [path.name]
+    monkeypatch.undo()
+    save_weights(Network(), path)
+    assert path.read_bytes() != before
+
+
+def test_saving_needs_a_folder(tmp_path):
+    with pytest.raises(CheckpointError, match='the folder .* does not exist'):
+        save_weights(Network(), tmp_path / 'none' / 'weights.ckpt')
+
+
+def test_mixed_precision_saves_the_same_names(path):
+    cell = Network()
+    names = set(arrays(cell))
+    mixed = ms.amp.auto_mixed_precision(cell, 'O2')
+    save_weights(mixed, path)
+    load_weights(mixed, path)
+    plain = Network()
+    load_weights(plain, path)
+    assert set(arrays(plain)) == names

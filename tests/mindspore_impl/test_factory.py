@@ -1,0 +1,95 @@
+"""Networks by name, and a package that needs no PyTorch."""
+
+import os
+import subprocess
+import sys
+
+import mindspore as ms
+import numpy as np
+import pytest
+
+from shufflenet_zoo.errors import ArgumentError, CheckpointError
+from shufflenet_zoo.mindspore_impl import create_model, list_models, save_weights
+from shufflenet_zoo.mindspore_impl.onednn import cpu_features
+from shufflenet_zoo.variants import VARIANTS
+
+_WITHOUT_TORCH = """
+import sys
+for name in ('torch', 'torchvision', 'mmcv', 'mmpretrain', 'mmdet'):
+    sys.modules[name] = None
+import shufflenet_zoo.mindspore_impl as zoo
+import mindspore as ms
+import numpy as np
+x = ms.Tensor(np.ones((1, 1, 32, 32), np.float32))
+for name in ('shufflenet_v1_g3_0.25x', 'shufflenet_v2_0.25x'):
+    model = zoo.create_model(name, num_classes=3, in_channels=1)
+    zoo.save_weights(model, 'weights.safetensors')
+    zoo.load_weights(model, 'weights.safetensors')
+    print(model(x).shape)
+"""
+_SETTING = 'import os, shufflenet_zoo.mindspore_impl; print(os.environ.get("ONEDNN_MAX_CPU_ISA"))'
+
+
+def run(code: str, cwd, **env: str) -> list[str]:
+    """Runs Python in a process of its own; returns the lines it prints."""
+    env = {name: value for name, value in (os.environ | env).items() if value}
+    done = subprocess.run([sys.executable, '-c', code], cwd=cwd, env=env, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.splitlines()
+
+
+def test_it_runs_without_torch(tmp_path):
+    assert run(_WITHOUT_TORCH, tmp_path)[-2:] == ['(1, 3)', '(1, 3)']
+
+
+def test_onednn_is_held_at_avx2_where_that_helps(tmp_path):
+    assert run(_SETTING, tmp_path, ONEDNN_MAX_CPU_ISA='')[-1] == ('AVX2' if cpu_features['AVX512F'] else 'None')
+    assert run(_SETTING, tmp_path, ONEDNN_MAX_CPU_ISA='SSE41')[-1] == 'SSE41'
+
+
+def test_list_models():
+    assert list_models() == list(VARIANTS)
+    assert list_models('shufflenet_v1_g3_*') == [name for name in VARIANTS if name.startswith('shufflenet_v1_g3_')]
+    assert not list_models('resnet*')
+
+
+@pytest.mark.parametrize('name', ['shufflenet_v1_g3_1.0x', 'shufflenet_v2_megvii_0.5x'])
+def test_models_have_the_classes_and_channels_asked_for(name):
+    model = create_model(name, num_classes=7, in_channels=4)
+    assert model(ms.Tensor(np.zeros((2, 4, 32, 32), np.float32))).shape == (2, 7)
+
+
+def test_backbone_arguments_can_be_replaced():
+    model = create_model('shufflenet_v2_0.5x', 10, small_stem=True, last_channels=64)
+    assert model.backbone.out_channels == (64,)
+    assert model.head.fc.weight.shape == (10, 64)
+
+
+@pytest.mark.parametrize('suffix', ['.ckpt', '.safetensors'])
+def test_pretrained_weights(tmp_path, suffix):
+    path = tmp_path / f'weights{suffix}'
+    saved = create_model('shufflenet_v2_0.5x', num_classes=4)
+    save_weights(saved, path)
+    loaded = create_model('shufflenet_v2_0.5x', num_classes=4, pretrained=path)
+    for one, other in zip(saved.get_parameters(), loaded.get_parameters(), strict=True):
+        assert np.array_equal(one.asnumpy(), other.asnumpy())
+    with pytest.raises(CheckpointError, match=r'misshaped head.fc.weight \(4, 1024\) instead of \(9, 1024\)'):
+        create_model('shufflenet_v2_0.5x', num_classes=9, pretrained=path)
+    with pytest.raises(CheckpointError, match='does not fit'):
+        create_model('shufflenet_v1_g3_0.5x', num_classes=4, pretrained=path)
+
+
+@pytest.mark.parametrize(('arguments', 'message'), [
+    (('shufflenet_v3',), "no variant 'shufflenet_v3'"),
+    (('shufflenet_v2_0.5x', 0), 'num_classes must be a positive integer, got 0'),
+    (('shufflenet_v2_0.5x', 10, True), 'pretrained must be the path'),
+    (('shufflenet_v2_0.5x', 10, None, 0), 'in_channels must be a positive integer, got 0'),
+])  # yapf: disable
+def test_wrong_arguments_are_refused(arguments, message):
+    with pytest.raises(ArgumentError, match=message):
+        create_model(*arguments)
+
+
+def test_unknown_backbone_arguments_are_refused():
+    with pytest.raises(ArgumentError, match="no argument 'groups'"):
+        create_model('shufflenet_v2_0.5x', groups=3)
