@@ -40,7 +40,9 @@ def main() -> None:
     args = parse_args()
     os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
     from shufflenet_zoo.config import load_config, parse_overrides  # takes a second: after the options are checked
+    from shufflenet_zoo.weights import check_backbone
     config = load_config(args.config, parse_overrides(args.cfg_options))
+    check_backbone((config.get('model') or {}).get('backbone') or {}, args.checkpoint)
     options = TestOptions(
         work_dir=args.work_dir, out=args.out, out_item=args.out_item or 'pred', amp=args.amp, show_dir=args.show_dir,
         show=args.show, interval=args.interval, wait_time=args.wait_time, tta=args.tta, launcher=args.launcher,

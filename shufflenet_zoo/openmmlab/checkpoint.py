@@ -14,6 +14,8 @@ from mmengine.runner import CheckpointLoader
 from torch import nn
 
 from shufflenet_zoo.errors import CheckpointError
+from shufflenet_zoo.weights import file_torch
+from shufflenet_zoo.weights.io import read_content
 
 # What a checkpoint of mmengine's Runner holds to resume training.
 RESUME_KEYS = ('meta', 'state_dict', 'message_hub', 'optimizer')
@@ -44,7 +46,7 @@ def read_checkpoint(path: str | Path, map_location: Any = 'cpu') -> dict:
     """Read a PyTorch checkpoint; objects other than tensors, numbers, texts and training logs are refused.
 
     Args:
-        path: The file.
+        path: The file; weights in a .safetensors or .npz file will do.
         map_location: Where tensors go, as in torch.load. Default: 'cpu'.
 
     Returns:
@@ -56,6 +58,8 @@ def read_checkpoint(path: str | Path, map_location: Any = 'cpu') -> dict:
     path = Path(path)
     if not path.is_file():
         raise CheckpointError(f'checkpoint {path} does not exist; give the path of a file that training saved')
+    if path.suffix in ('.safetensors', '.npz'):
+        return {'state_dict': file_torch.to_state_dict(read_content(path).tensors)}
     try:
         with torch.serialization.safe_globals(_SAFE_GLOBALS):
             checkpoint = torch.load(path, map_location=map_location, weights_only=True)
@@ -148,19 +152,6 @@ def _count(names: list[str], what: str) -> str:
     """Return '3 weights missing (a, b, ...)', or nothing for no names."""
     shown = ', '.join(names[:_NAMES_SHOWN]) + (', ...' if len(names) > _NAMES_SHOWN else '')
     return f'{len(names)} weights {what} ({shown})' if names else ''
-
-
-def latest_checkpoint(work_dir: str | Path) -> Path | None:
-    """Return the checkpoint that training saved last into a work directory, or None.
-
-    The directory may have been moved or copied since: a file of that name inside it comes first.
-    """
-    note = Path(work_dir) / 'last_checkpoint'
-    if not note.is_file():
-        return None
-    recorded = Path(note.read_text().strip())
-    beside = Path(work_dir) / recorded.name
-    return beside if beside.is_file() else recorded
 
 
 def check_resumable(checkpoint: Mapping[str, Any], path: str | Path) -> None:

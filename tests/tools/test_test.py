@@ -83,7 +83,9 @@ def test_checkpoint_must_fit(refused, trained):
     name = save('surplus.pth', weights | {'head.extra': torch.zeros(1)})
     refused('test', config, name, words=(name, '1 weights unexpected (head.extra)'))
     refused('test', config, checkpoint, '--cfg-options', 'model.backbone.groups=1',
-            words=(str(checkpoint), 'of other shape', 'instead of', ', ...)'))
+            words=(str(checkpoint), 'groups=3 (the config has 1)'))
+    refused('test', config, checkpoint, '--cfg-options', 'model.head.num_classes=11',
+            words=(str(checkpoint), '2 weights of other shape', 'instead of'))
     name = save('wordy.pth', {'head': 'text'})
     refused('test', config, name, words=(name, 'no state dict'))
 

@@ -1,0 +1,13 @@
+"""Weight layouts of ShuffleNet's publishers, and the conversion between them.
+
+Importing this package imports neither torch nor mindspore; reading their files does, where it must.
+"""
+
+from shufflenet_zoo.weights.api import backbone_of_file, check_backbone, convert_file
+from shufflenet_zoo.weights.convert import Weights, convert
+from shufflenet_zoo.weights.detect import identify
+from shufflenet_zoo.weights.io import read_weights, write_weights
+from shufflenet_zoo.weights.layouts import LAYOUT_NAMES
+
+__all__ = ['LAYOUT_NAMES', 'Weights', 'backbone_of_file', 'check_backbone', 'convert', 'convert_file', 'identify',
+           'read_weights', 'write_weights']

@@ -1,0 +1,86 @@
+"""What users and tools call: whole files from one layout to another, and what a file says about its backbone."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from shufflenet_zoo.errors import CheckpointError
+from shufflenet_zoo.weights.backbone_options import SCOPE, complete, difference, family_of
+from shufflenet_zoo.weights.convert import Weights, convert
+from shufflenet_zoo.weights.io import is_weight_file, read_content, read_weights, write_weights
+from shufflenet_zoo.weights.layouts import CANONICAL
+from shufflenet_zoo.weights.verify import Verification, verify
+
+# The layout that a file is converted into if none is named.
+_DEFAULT_LAYOUTS = {'.ckpt': 'mindspore'}
+
+
+def convert_file(
+    source: str | Path,
+    destination: str | Path,
+    *,
+    source_layout: str | None = None,
+    target_layout: str | None = None,
+    backbone: Mapping[str, Any] | None = None,
+    run_networks: bool = False,
+) -> tuple[Weights, Verification | None]:
+    """Convert a weight file; the destination is written at once at the end, or not at all.
+
+    Args:
+        source: A .pth, .pt, .pth.tar, .safetensors, .ckpt or .npz file.
+        destination: A file with one of these suffixes.
+        source_layout: Layout of the source. Default: None, recognised.
+        target_layout: Layout of the destination. Default: None, 'mindspore' for a .ckpt file and else 'openmmlab'.
+        backbone: Backbone arguments that the source's weights do not show, such as shuffle='even_odd'.
+        run_networks: Whether to run the networks before and after, and to refuse the conversion if they differ.
+
+    Returns:
+        The converted weights, and what running the networks found.
+
+    Raises:
+        CheckpointError: if the source cannot be read, does not fit its layout, or cannot be expressed in the target.
+        DependencyError: if a package that a format or a network needs is not installed.
+    """
+    weights = read_weights(source, source_layout, backbone)
+    converted = convert(weights, target_layout or _DEFAULT_LAYOUTS.get(Path(destination).suffix, CANONICAL))
+    found = verify(weights, converted) if run_networks else None
+    write_weights(destination, converted)
+    return converted, found
+
+
+def backbone_of_file(path: str | Path) -> dict[str, Any] | None:
+    """Return the backbone arguments that a weight file says reproduce its network, None if it does not say.
+
+    Example:
+        model = dict(backbone=dict(**backbone_of_file(FILE), init_cfg=dict(
+            type='Pretrained', checkpoint=FILE, prefix='backbone.')), ...)
+
+    Raises:
+        CheckpointError: if the file cannot be read.
+    """
+    description = read_content(path).description
+    return dict(description['backbone']) if description else None
+
+
+def check_backbone(backbone: Mapping[str, Any], path: str | Path) -> None:
+    """Check that a config's backbone is the network whose weights a file holds, as far as the file says.
+
+    Weights of the same shapes may belong to a network with another shuffle or pool, which loading would not notice.
+    Addresses, files of unknown suffix and backbones of others are left to the loader.
+
+    Raises:
+        CheckpointError: if it is another network, with the arguments that would be right.
+    """
+    if str(backbone.get('type')).rpartition('.')[0] not in ('', SCOPE) or not is_weight_file(path):
+        return
+    said = backbone_of_file(path)
+    if said is None:
+        return
+    if family_of(said) != family_of(backbone):
+        raise CheckpointError(f'{path} holds the weights of {family_of(said)}, and the config has {backbone["type"]}')
+    wrong = difference(backbone, said)
+    if wrong:
+        own = complete(backbone)
+        raise CheckpointError(
+            f'{path} holds the weights of a backbone with '
+            + ', '.join(f'{key}={value!r} (the config has {own[key]!r})' for key, value in wrong.items()))

@@ -1,0 +1,302 @@
+"""Conversion of bare tensors: round trips, recognition, and refusals."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from layout_weights import make_weights
+
+from shufflenet_zoo.errors import CheckpointError
+from shufflenet_zoo.weights import Weights, convert, identify
+from shufflenet_zoo.weights.backbone_options import complete, difference, reduced
+from shufflenet_zoo.weights.layouts import LAYOUT_NAMES, LAYOUTS
+from shufflenet_zoo.weights.verify import verify
+
+MEGVII_STEMS = {(groups, 1.5): {'stem_rule': 'megvii'} for groups in (3, 8)} | {(8, 0.5): {'stem_rule': 'megvii'}}
+V1_VARIANTS = [
+    {'type': 'ShuffleNetV1', 'groups': groups, 'widen_factor': width, **MEGVII_STEMS.get((groups, width), {})}
+    for groups, width in ((1, 0.5), (2, 1.0), (3, 0.5), (3, 1.5), (4, 1.0), (8, 0.5), (8, 2.0))]
+V2_VARIANTS = [{'type': 'ShuffleNetV2', 'widen_factor': width} for width in (0.5, 1.0)]
+
+
+def sources():
+    """Every layout with variants that it can express."""
+    for layout in LAYOUTS:
+        for variant in V1_VARIANTS if layout.family == 'ShuffleNetV1' else V2_VARIANTS:
+            backbone = variant | dict(layout.options)
+            yield pytest.param(layout.name, backbone, id=f'{layout.name}-{"-".join(map(str, backbone.values()))}')
+
+
+def identical(first, second):
+    """Whether two dicts of arrays are equal to the bit."""
+    assert first.keys() == second.keys()
+    return all(first[key].dtype == second[key].dtype and first[key].tobytes() == second[key].tobytes()
+               and first[key].shape == second[key].shape for key in first)
+
+
+@pytest.mark.parametrize(('layout', 'backbone'), list(sources()))
+def test_round_trips_are_bit_exact(layout, backbone):
+    weights = make_weights(layout, backbone)
+    if not weights.layout.head_bias:
+        assert f'{weights.layout.head}.bias' not in weights.tensors
+    reached = []
+    for target in LAYOUT_NAMES:
+        try:
+            there = convert(weights, target)
+        except CheckpointError as error:
+            assert 'cannot express' in str(error) or 'has no Shuffle' in str(error) or 'without bias' in str(error)
+            continue
+        reached.append(target)
+        # The way back starts from what a file would hold: tensors, layout, backbone.
+        again = identify(there.tensors, target, complete(reduced(there.backbone)))
+        assert again.backbone == there.backbone
+        assert identical(convert(again, layout).tensors, weights.tensors), target
+    assert {layout, 'openmmlab', 'mindspore'} <= set(reached)
+
+
+def test_foreign_layouts_reach_one_another():
+    """megvii's three groups become pytorchcv's, through the paper's shuffle and reversed channels."""
+    weights = make_weights('megvii', {'type': 'ShuffleNetV1', 'groups': 3, 'widen_factor': 0.5,
+                                      'shuffle_order': 'megvii'})
+    there = convert(weights, 'pytorchcv')
+    assert verify(weights, there).largest < 1e-10
+    assert identical(convert(there, 'megvii').tensors, weights.tensors)
+
+
+@pytest.mark.parametrize('dtype', ['float16', 'float32', 'float64', 'bfloat16'])
+def test_types_are_kept(dtype):
+    import ml_dtypes
+
+    kind = np.dtype(ml_dtypes.bfloat16) if dtype == 'bfloat16' else np.dtype(dtype)
+    weights = make_weights('pytorchcv', {'type': 'ShuffleNetV1', 'groups': 3, 'widen_factor': 0.5}, dtype=kind)
+    there = convert(weights, 'mindspore')
+    assert {array.dtype for array in there.tensors.values()} == {kind}
+    assert identical(convert(there, 'pytorchcv').tensors, weights.tensors)
+
+
+@pytest.mark.parametrize('prefixes', ['module.', 'model.', 'module.backbone.', ''])
+def test_prefixes_are_taken_off(prefixes):
+    weights = make_weights('openmmlab', {'type': 'ShuffleNetV1', 'groups': 3, 'widen_factor': 0.5})
+    bare = {prefixes + key: value for key, value in weights.tensors.items()}
+    assert identical(dict(identify(bare).tensors), weights.tensors)
+
+
+def test_a_classifier_has_its_prefix_on_the_backbone_alone():
+    weights = make_weights('mindspore', {'type': 'ShuffleNetV2', 'widen_factor': 0.5})
+    named = {weights.prefix(key) + key: value for key, value in weights.tensors.items()}
+    assert 'head.fc.weight' in named
+    assert 'backbone.conv1.conv.weight' in named
+    assert identical(dict(identify({f'module.{key}': value for key, value in named.items()}).tensors), weights.tensors)
+
+
+def test_a_name_twice_is_refused():
+    tensors = dict(make_weights('openmmlab', {'type': 'ShuffleNetV1', 'widen_factor': 0.5}).tensors)
+    tensors['backbone.conv1.conv.weight'] = tensors['conv1.conv.weight']
+    with pytest.raises(CheckpointError, match='twice'):
+        identify(tensors)
+
+
+@pytest.mark.parametrize('parts', [('backbone',), ('backbone', 'last_conv')])
+@pytest.mark.parametrize('layout', ['torchvision', 'megvii', 'openmmlab'])
+def test_partial_backbones_stay_partial(layout, parts):
+    options = {'down_unit': 'keep', 'shuffle': 'even_odd'} if layout == 'megvii' else {}
+    weights = make_weights(layout, {'type': 'ShuffleNetV2', 'widen_factor': 1.0} | options, parts=parts)
+    known = {'shuffle': options['shuffle']} if options else None
+    there = convert(identify(weights.tensors, backbone=known), 'mindspore')
+    assert ('layers.3.conv.weight' in there.tensors) == ('last_conv' in parts)
+    assert not any(key.startswith('head') for key in there.tensors)
+    assert identical(convert(there, layout).tensors, weights.tensors)
+    assert verify(weights, convert(weights, 'openmmlab')).largest < 1e-10
+
+
+def test_a_head_without_last_convolution_is_refused():
+    weights = make_weights('torchvision', {'type': 'ShuffleNetV2', 'widen_factor': 0.5}, parts=('backbone', 'head.fc'))
+    with pytest.raises(CheckpointError, match='no last convolution'):
+        convert(weights, 'openmmlab')
+
+
+def test_slopes_of_prelu_change_their_name_for_mindspore():
+    weights = make_weights('openmmlab', {'type': 'ShuffleNetV1', 'groups': 3, 'widen_factor': 0.5})
+    for name, slope in (('conv1.activate', 0.1), ('layers.0.0.act', 0.2)):
+        weights.tensors[f'{name}.weight'] = np.full(1, slope, np.float32)
+    there = convert(weights, 'mindspore')
+    assert there.tensors['conv1.activate.w'] == np.float32(0.1)
+    assert there.tensors['layers.0.0.act.w'] == np.float32(0.2)
+    with pytest.raises(CheckpointError, match='no place for .*act'):
+        convert(weights, 'pytorchcv')
+
+
+def test_counters_are_dropped_restored_and_kept():
+    weights = make_weights('torchvision', {'type': 'ShuffleNetV2', 'widen_factor': 0.5})
+    counters = [key for key in weights.tensors if key.endswith('num_batches_tracked')]
+    for key in counters:
+        weights.tensors[key] = np.array(5)
+    assert all(array == 5 for key, array in convert(weights, 'openmmlab').tensors.items() if 'num_batches' in key)
+    there = convert(weights, 'mindspore')
+    assert not any('num_batches' in key for key in there.tensors)
+    back = convert(there, 'torchvision')
+    assert all(back.tensors[key] == 0 and back.tensors[key].shape == () for key in counters)
+
+
+def test_the_head_has_a_zero_bias_and_no_other():
+    weights = make_weights('megvii', {'type': 'ShuffleNetV1', 'groups': 3, 'shuffle_order': 'megvii'})
+    there = convert(weights, 'openmmlab')
+    np.testing.assert_array_equal(there.tensors['head.fc.bias'], np.zeros(7))
+    there.tensors['head.fc.bias'] = np.full(7, 0.5, np.float32)
+    with pytest.raises(CheckpointError, match='without bias'):
+        convert(there, 'megvii')
+
+
+@pytest.mark.parametrize(('source', 'backbone', 'target', 'told'), [
+    ('torchvision', {'type': 'ShuffleNetV2', 'widen_factor': 1.0}, 'megvii', ["down_unit='halves'", "shuffle='inter"]),
+    ('megvii', {'type': 'ShuffleNetV2', 'down_unit': 'keep', 'shuffle': 'even_odd'}, 'torchvision',
+     ["down_unit='keep'", "shuffle='even_odd'"]),
+    ('torchvision', {'type': 'ShuffleNetV2', 'widen_factor': 1.0}, 'pytorchcv', ["pool_padding='symmetric'"]),
+    ('megvii', {'type': 'ShuffleNetV1', 'shuffle_order': 'megvii'}, 'mindcv', ["pool_padding='symmetric'"]),
+    ('megvii', {'type': 'ShuffleNetV2', 'down_unit': 'keep', 'shuffle': 'even_odd'}, 'pytorchcv',
+     ['no permutation', "shuffle='even_odd'"]),
+    ('pytorchcv', {'type': 'ShuffleNetV1', 'groups': 8}, 'megvii', ['no permutation', "shuffle_order='paper'"]),
+    ('openmmlab', {'type': 'ShuffleNetV1', 'small_stem': True}, 'pytorchcv', ['small_stem=True']),
+    ('openmmlab', {'type': 'ShuffleNetV2', 'depth': 50}, 'torchvision', ['depth=50']),
+    ('openmmlab', {'type': 'ShuffleNetV2', 'se': True}, 'torchvision', ['se=True']),
+    ('openmmlab', {'type': 'ShuffleNetV2', 'in_channels': 1}, 'torchvision', ['in_channels=1']),
+    ('openmmlab', {'type': 'ShuffleNetV1'}, 'torchvision', ['no ShuffleNetV1']),
+])
+def test_what_a_layout_cannot_express_is_refused_with_the_options(source, backbone, target, told):
+    with pytest.raises(CheckpointError) as caught:
+        convert(make_weights(source, backbone), target)
+    message = str(caught.value)
+    assert '\n' not in message
+    for text in (*told, 'openmmlab, mindspore'):
+        assert text in message
+
+
+@pytest.mark.parametrize(('source', 'options', 'target'), [
+    ('torchvision', {}, 'megvii'),
+    ('torchvision', {}, 'pytorchcv'),
+    ('megvii', {'down_unit': 'keep', 'shuffle': 'even_odd'}, 'torchvision'),
+    ('megvii', {'down_unit': 'keep', 'shuffle': 'even_odd'}, 'pytorchcv'),
+])
+def test_half_width_v2_is_one_network_everywhere(source, options, target):
+    """At 0.5x both stride-2 units have the same widths, and a permutation turns one shuffle into the other."""
+    weights = make_weights(source, {'type': 'ShuffleNetV2', 'widen_factor': 0.5} | options)
+    weights.tensors.get('fc.bias', np.zeros(1))[:] = 0
+    there = convert(weights, target)
+    assert verify(weights, there).largest < 1e-10
+    back = convert(there, source)
+    assert identical(back.tensors, weights.tensors)
+    assert not difference(weights.backbone, back.backbone)
+
+
+@pytest.mark.parametrize(('layout', 'backbone'), [
+    *(('openmmlab', {'type': 'ShuffleNetV1', 'groups': groups, 'widen_factor': width})
+      for groups, width in ((1, 0.25), (3, 0.5), (8, 1.0), (4, 2.0))),
+    ('openmmlab', {'type': 'ShuffleNetV1', 'groups': 3, 'widen_factor': 0.75, 'width_rule': 'paper'}),
+    ('megvii', {'type': 'ShuffleNetV1', 'groups': 8, 'widen_factor': 0.5, 'stem_rule': 'megvii',
+                'shuffle_order': 'megvii'}),
+    ('mindspore', {'type': 'ShuffleNetV1', 'groups': 3, 'in_channels': 1}),
+    *(('mindspore', {'type': 'ShuffleNetV2', 'widen_factor': width}) for width in (0.25, 0.33, 0.5, 1.0, 1.5, 2.0)),
+    ('openmmlab', {'type': 'ShuffleNetV2', 'last_channels': 1553, 'extra_depthwise': True}),
+    ('openmmlab', {'type': 'ShuffleNetV2', 'depth': 50, 'se': True}),
+    ('openmmlab', {'type': 'ShuffleNetV2', 'depth': 164}),
+], ids=str)
+def test_backbone_arguments_are_inferred_from_shapes(layout, backbone):
+    found = identify(make_weights(layout, backbone).tensors)
+    assert found.layout.name == layout
+    assert not difference(found.backbone, backbone)
+    assert convert(found, 'openmmlab').tensors.keys()
+
+
+def test_unusual_widths_are_inferred_or_can_be_given():
+    backbone = {'type': 'ShuffleNetV1', 'groups': 1, 'widen_factor': 0.6}
+    weights = make_weights('openmmlab', backbone)
+    assert identify(weights.tensors, backbone={'widen_factor': 0.6}).plan == weights.plan
+
+
+def test_our_layouts_say_what_weights_do_not_show():
+    weights = make_weights('openmmlab', {'type': 'ShuffleNetV1', 'widen_factor': 0.5})
+    assert "shuffle_order='paper'" in identify(weights.tensors).notes[0]
+    assert not identify(weights.tensors, backbone={'type': 'ShuffleNetV1'}).notes
+
+
+def test_an_undecidable_shuffle_must_be_given():
+    backbone = {'type': 'ShuffleNetV2', 'down_unit': 'keep', 'shuffle': 'even_odd'}
+    tensors = make_weights('openmmlab', backbone).tensors
+    with pytest.raises(CheckpointError, match="shuffle='even_odd'"):
+        identify(tensors)
+    assert identify(tensors, backbone={'shuffle': 'even_odd'}).backbone['down_unit'] == 'keep'
+
+
+def test_arguments_that_contradict_layout_or_shapes_are_refused():
+    weights = make_weights('pytorchcv', {'type': 'ShuffleNetV1', 'widen_factor': 0.5})
+    for wrong in ({'shuffle_order': 'megvii'}, {'widen_factor': 1.0}, {'groups': 1}, {'type': 'ShuffleNetV2'},
+                  {'in_channels': 1}):
+        with pytest.raises(CheckpointError):
+            convert(identify(weights.tensors, backbone=wrong), 'openmmlab')
+
+
+def test_foreign_names_are_told_the_nearest_layout():
+    with pytest.raises(CheckpointError, match=r'layer1\.0\.conv1\.weight.*known layouts are openmmlab'):
+        identify({'layer1.0.conv1.weight': np.zeros((1, 1, 1, 1))})
+    with pytest.raises(CheckpointError, match='no weights'):
+        identify({})
+    with pytest.raises(CheckpointError, match="layout 'foo' is unknown"):
+        identify({'a': np.zeros(1)}, 'foo')
+
+
+@pytest.mark.parametrize(('change', 'told'), [
+    (lambda t: t.pop('stage2.0.branch1.0.weight'), 'stage2.0.branch1.0.weight'),
+    (lambda t: t.pop('stage4.3.branch2.6.running_var'), '1 tensor missing (stage4.3.branch2.6.running_var)'),
+    (lambda t: t.update(extra=np.zeros(3, np.float32)), '1 tensor left over (extra)'),
+    (lambda t: t.update({'fc.weight': t['fc.weight'][:, 1:]}), 'fc.weight (7, 1023) instead of (7, 1024)'),
+    (lambda t: t.update({'fc.weight': np.float32(1)}), 'fc.weight () instead of (0, 1024)'),
+    (lambda t: t.pop('fc.weight'), 'fc.weight'),
+    (lambda t: t.update({'conv1.1.bias': t['conv1.1.bias'][1:]}), 'conv1.1.bias (23,) instead of (24,)'),
+    (lambda t: t.update({'stage3.1.branch2.3.weight': t['stage3.1.branch2.3.weight'][..., 0]}), 'of another shape'),
+    (lambda t: t.update({'fc.bias': t['fc.bias'].astype(np.int32)}), 'fc.bias is of type int32'),
+    (lambda t: t['fc.bias'].__setitem__(0, np.nan), 'fc.bias has values that are not finite'),
+    (lambda t: t['conv1.0.weight'].__setitem__(0, np.inf), 'conv1.0.weight has values that are not finite'),
+])
+def test_wrong_tensors_are_refused_by_name(change, told):
+    tensors = dict(make_weights('torchvision', {'type': 'ShuffleNetV2', 'widen_factor': 0.5}).tensors)
+    change(tensors)
+    with pytest.raises(CheckpointError) as caught:
+        convert(identify(tensors), 'openmmlab')
+    assert told in str(caught.value)
+    assert '\n' not in str(caught.value)
+
+
+@pytest.mark.parametrize(('layout', 'backbone', 'mutation'), [
+    ('megvii', {'type': 'ShuffleNetV1', 'widen_factor': 0.5, 'shuffle_order': 'megvii'}, {'shuffle_order': 'paper'}),
+    ('megvii', {'type': 'ShuffleNetV1', 'groups': 2, 'shuffle_order': 'megvii'}, {'shuffle_order': 'paper'}),
+    ('pytorchcv', {'type': 'ShuffleNetV1', 'widen_factor': 0.5}, {'early_shuffle': False}),
+    ('pytorchcv', {'type': 'ShuffleNetV1', 'widen_factor': 0.5}, {'reversed': False}),
+    ('pytorchcv', {'type': 'ShuffleNetV2', 'widen_factor': 0.5, 'pool_padding': 'ceil'}, {'pool_padding': 'symmetric'}),
+    ('torchvision', {'type': 'ShuffleNetV2', 'widen_factor': 0.5}, {'shuffle': 'even_odd'}),
+    ('mindcv', {'type': 'ShuffleNetV2', 'widen_factor': 0.5, 'shuffle': 'even_odd', 'pool_padding': 'same'},
+     {'pool_padding': 'symmetric'}),
+], ids=str)
+def test_verification_notices_a_wrongly_declared_layout(layout, backbone, mutation):
+    weights = make_weights(layout, backbone)
+    assert verify(weights, convert(weights, 'openmmlab')).largest < 1e-5
+    fields = {key: value for key, value in mutation.items() if key in ('early_shuffle', 'reversed')}
+    options = {key: value for key, value in mutation.items() if key not in fields}
+    wrong = replace(weights.layout, options=weights.layout.options | options, **fields)
+    converted = convert(Weights(wrong, weights.backbone | options, weights.tensors), 'openmmlab')
+    with pytest.raises(CheckpointError, match='computes something else'):
+        verify(weights, converted)
+
+
+@pytest.mark.parametrize('broken', ['no permutation', 'one swapped channel', 'one changed shift'])
+def test_verification_notices_wrong_tensors(broken, monkeypatch):
+    weights = make_weights('megvii', {'type': 'ShuffleNetV1', 'widen_factor': 0.5, 'shuffle_order': 'megvii'})
+    if broken == 'no permutation':
+        monkeypatch.setattr('shufflenet_zoo.weights.layouts.conv_index', lambda groups, inputs, outputs: None)
+    converted = convert(weights, 'openmmlab')
+    if broken == 'one swapped channel':
+        depthwise = converted.tensors['layers.1.2.depthwise_conv3x3_bn.conv.weight']
+        depthwise[[3, 4]] = depthwise[[4, 3]]
+    elif broken == 'one changed shift':
+        converted.tensors['layers.2.3.g_conv_1x1_expand.bn.bias'][5] += 1e-4
+    with pytest.raises(CheckpointError, match='computes something else'):
+        verify(weights, converted)
