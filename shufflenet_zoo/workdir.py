@@ -1,4 +1,4 @@
-"""The work directory of a run: its default name, and that a start that fails leaves nothing behind."""
+"""The work directory of a run: its default name, its last checkpoint, and that a failed start leaves nothing behind."""
 
 import shutil
 from collections.abc import Iterable, Iterator
@@ -10,10 +10,44 @@ from mmengine.config import Config
 from shufflenet_zoo.config import one_line
 from shufflenet_zoo.errors import ConfigError, DataError, ShuffleNetZooError
 
+# The file that names the last checkpoint, as mmengine calls it.
+NOTE = 'last_checkpoint'
+
 
 def choose_work_dir(config: Config, requested: str | None) -> str:
     """Return the work directory: the requested one, else the config's, else ./work_dirs/<name of the config>."""
     return requested or config.get('work_dir') or str(Path('work_dirs') / Path(config.filename).stem)
+
+
+def latest_checkpoint(work_dir: str | Path) -> Path | None:
+    """Return the checkpoint that training saved last into a work directory, or None.
+
+    The directory may have been moved or copied since: a file of that name inside it comes first.
+    """
+    note = Path(work_dir) / NOTE
+    if not note.is_file():
+        return None
+    recorded = Path(note.read_text().strip())
+    beside = Path(work_dir) / recorded.name
+    return beside if beside.is_file() else recorded
+
+
+def report_checkpoint(config: Config, work_dir: str | Path, options: str = '') -> None:
+    """Print where the checkpoint of a finished training is, and how to test it.
+
+    Args:
+        config: The config.
+        work_dir: The work directory.
+        options: Further options that the test needs.
+    """
+    checkpoint = latest_checkpoint(work_dir)
+    if checkpoint is None:
+        print(f'done; the config saves no checkpoint, the log is in {work_dir}')
+        return
+    if checkpoint.is_relative_to(Path.cwd()):
+        checkpoint = checkpoint.relative_to(Path.cwd())
+    command = f'python tools/test.py {config.filename} {checkpoint} {options}'.rstrip()
+    print(f'done: the checkpoint is {checkpoint}; test it with: {command}')
 
 
 class Attempt:

@@ -25,7 +25,7 @@ def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('network', nargs='?', help='a variant, or a config file with one of our backbones')
     parser.add_argument('--size', type=int, nargs=2, default=(224, 224), metavar=('H', 'W'), help='image size')
-    parser.add_argument('--classes', type=int, help="classes of a linear head; default: the config's, 1000 for variants")
+    parser.add_argument('--classes', type=int, help="classes of the head; default: the config's, 1000 for variants")
     parser.add_argument('--list', action='store_true', help='list the variants with their published accuracies')
     parser.add_argument('--markdown', action='store_true', help='with --list: as the table of the README')
     args = parser.parse_args()

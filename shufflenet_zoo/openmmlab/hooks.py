@@ -9,6 +9,7 @@ from mmengine.dist import is_main_process
 from mmengine.hooks import CheckpointHook as _CheckpointHook
 
 from shufflenet_zoo.registry import HOOKS
+from shufflenet_zoo.workdir import NOTE
 
 
 @HOOKS.register_module()
@@ -30,7 +31,7 @@ class CheckpointHook(_CheckpointHook):
             backend_args=self.backend_args, **self.args)
         if not is_main_process():
             return
-        note = Path(runner.work_dir) / 'last_checkpoint'
+        note = Path(runner.work_dir) / NOTE
         temporary = note.with_suffix('.tmp')
         temporary.write_text(self.last_ckpt)
         os.replace(temporary, note)

@@ -8,11 +8,12 @@ from typing import Any
 from mmengine.config import Config, ConfigDict
 
 from shufflenet_zoo.config import DATALOADERS, check_data
-from shufflenet_zoo.errors import CheckpointError, ConfigError
-from shufflenet_zoo.openmmlab.checkpoint import check_resumable, latest_checkpoint, read_checkpoint
+from shufflenet_zoo.errors import ConfigError
+from shufflenet_zoo.openmmlab.checkpoint import check_resumable, read_checkpoint
 from shufflenet_zoo.openmmlab.detection import check_detection
 from shufflenet_zoo.options import TestOptions, TrainOptions
-from shufflenet_zoo.workdir import choose_work_dir
+from shufflenet_zoo.preflight import require_sections
+from shufflenet_zoo.workdir import choose_work_dir, latest_checkpoint
 
 # What mmdet's flip augmentation adds to a sample, and its merging needs.
 _FLIP_META_KEYS = ('flip', 'flip_direction')
@@ -32,7 +33,7 @@ def prepare_training(config: Config, options: TrainOptions, device: str) -> Conf
         DataError: if the data is not there.
     """
     config = copy.deepcopy(config)
-    _require(config, 'training', ('model', 'train_dataloader', 'train_cfg', 'optim_wrapper'))
+    require_sections(config, 'training', ('model', 'train_dataloader', 'train_cfg', 'optim_wrapper'))
     config.work_dir = choose_work_dir(config, options.work_dir)
     config.launcher = options.launcher
     if not options.validate:
@@ -66,7 +67,7 @@ def prepare_testing(config: Config, checkpoint: str, options: TestOptions, devic
         DataError: if the data is not there.
     """
     config = copy.deepcopy(config)
-    _require(config, 'test', ('model', 'test_dataloader', 'test_evaluator'))
+    require_sections(config, 'test', ('model', 'test_dataloader', 'test_evaluator'))
     config.work_dir = choose_work_dir(config, options.work_dir)
     config.launcher = options.launcher
     config.load_from, config.resume = checkpoint, False
@@ -94,12 +95,6 @@ def prepare_testing(config: Config, checkpoint: str, options: TestOptions, devic
 def is_detection(config: Config) -> bool:
     """Return whether a config is one for mmdet."""
     return config.get('default_scope') == 'mmdet'
-
-
-def _require(config: Config, job: str, keys: tuple[str, ...]) -> None:
-    missing = [key for key in keys if config.get(key) is None]
-    if missing:
-        raise ConfigError(f'{config.filename} has no {", ".join(missing)}, so that it describes no {job}')
 
 
 def _choose_precision(config: Config, amp: bool, device: str) -> None:
@@ -189,28 +184,3 @@ def _enable_tta(config: Config) -> None:
         config.tta_pipeline = [*transforms, {'type': 'TestTimeAug', 'transforms': [flips, [pack]]}]
     config.model = ConfigDict(**config.tta_model, module=config.model)
     dataset.pipeline = config.tta_pipeline
-
-
-def check_out(out: str | None, item: str) -> None:
-    """Check the file that the results shall go to.
-
-    Raises:
-        ConfigError: if its suffix names no format for the item, or its folder does not exist.
-    """
-    if out is None:
-        return
-    allowed = ('.pkl', '.pickle') if item == 'pred' else ('.json', '.yaml', '.yml', '.pkl')
-    if Path(out).suffix not in allowed:
-        raise ConfigError(f'--out {out}: {item} can be written as {", ".join(allowed)}')
-    if not Path(out).absolute().parent.is_dir():
-        raise ConfigError(f'--out {out}: the folder {Path(out).parent} does not exist')
-
-
-def require_checkpoint(path: str) -> None:
-    """Check that a local checkpoint exists, before anything is built.
-
-    Raises:
-        CheckpointError: if it does not.
-    """
-    if '://' not in path and not Path(path).is_file():
-        raise CheckpointError(f'checkpoint {path} does not exist; give the path of a file that training saved')

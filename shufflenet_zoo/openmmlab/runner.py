@@ -20,18 +20,17 @@ from torch import nn
 from torch.utils.data import DataLoader
 
 from shufflenet_zoo.errors import ConfigError
-from shufflenet_zoo.openmmlab.checkpoint import fetch_checkpoint, latest_checkpoint, load_strictly
+from shufflenet_zoo.openmmlab.checkpoint import fetch_checkpoint, load_strictly
 from shufflenet_zoo.openmmlab.prepare import (
-    check_out,
     is_detection,
     prepare_testing,
     prepare_training,
-    require_checkpoint,
 )
 from shufflenet_zoo.openmmlab.seeding import IterationSeedHook, SeededDataset, SeededSampler
 from shufflenet_zoo.openmmlab.terminal import quieten, silence_known_warnings
 from shufflenet_zoo.options import TestOptions, TrainOptions
-from shufflenet_zoo.workdir import Attempt, attempted_start
+from shufflenet_zoo.preflight import check_out, require_checkpoint
+from shufflenet_zoo.workdir import Attempt, attempted_start, report_checkpoint
 
 _RUN_NUMBERS = itertools.count()
 _RUN_BEGINS = ('before_train_epoch', 'before_test_epoch')
@@ -132,18 +131,7 @@ def train(config: Config, options: TrainOptions) -> None:
         runner = _build_runner(prepared, attempt)
         runner.train()
     if is_main_process():
-        _report(config, Path(prepared.work_dir))
-
-
-def _report(config: Config, work_dir: Path) -> None:
-    checkpoint = latest_checkpoint(work_dir)
-    if checkpoint is None:
-        print(f'done; the config saves no checkpoint, the log is in {work_dir}')
-        return
-    if checkpoint.is_relative_to(Path.cwd()):
-        checkpoint = checkpoint.relative_to(Path.cwd())
-    print(f'done: the checkpoint is {checkpoint}; test it with: '
-          f'python tools/test.py {config.filename} {checkpoint}')
+        report_checkpoint(config, prepared.work_dir)
 
 
 def test(config: Config, checkpoint: str, options: TestOptions) -> dict:
@@ -218,6 +206,9 @@ def _build_runner(config: Config, attempt: Attempt) -> mmengine.runner.Runner:
         # mmengine keeps one log per experiment, named by the second of its start.
         name = config.get('experiment_name') or Path(config.filename).stem
         config.experiment_name = f'{name}_{number}'
+        # A visualizer keeps its first folder; without a name of its own it gets the experiment's.
+        if config.get('visualizer'):
+            config.visualizer.pop('name', None)
     if 'runner_type' in config:
         return RUNNERS.build(config)
     runner = Runner.from_cfg(config)

@@ -8,9 +8,10 @@ from mmengine.fileio import LocalBackend
 from tiny_job import run_tool, write_config
 
 from shufflenet_zoo.config import load_config
-from shufflenet_zoo.openmmlab.checkpoint import latest_checkpoint, read_checkpoint
+from shufflenet_zoo.openmmlab.checkpoint import read_checkpoint
 from shufflenet_zoo.openmmlab.runner import train
 from shufflenet_zoo.options import TrainOptions
+from shufflenet_zoo.workdir import latest_checkpoint
 
 # Dropout, mixed batches and averaged weights draw or carry what a naive resume loses; workers draw augmentations.
 HARD = """
