@@ -22,7 +22,7 @@ help:
 	@echo 'make lint    check the style of the code'
 	@echo 'make bench   measure the speed of every engine'
 	@echo 'make verify  prove that both frameworks compute the same, for every variant'
-	@echo 'make detect  train a detector'
+	@echo 'make detect  train a detector of handwritten digits'
 
 train: $(TRAIN_STAMP)
 	$(PY) tools/train.py configs/shufflenet_v1_g3.py
@@ -39,8 +39,14 @@ bench: $(FULL_STAMP)
 verify: $(FULL_STAMP)
 	$(PY) tools/verify_equivalence.py --variants all
 
-detect: $(FULL_STAMP)
-	$(PY) tools/train.py $(wildcard configs/detection/*digits*.py)
+# The detector starts from the backbone of the digits classifier.
+DIGITS_CLASSIFIER := work_dirs/shufflenet_v2/epoch_15.pth
+
+$(DIGITS_CLASSIFIER): | $(FULL_STAMP)
+	$(PY) tools/train.py configs/shufflenet_v2.py
+
+detect: $(FULL_STAMP) $(DIGITS_CLASSIFIER)
+	$(PY) tools/train.py configs/detection/retinanet_shufflenet-v2-1x_digits.py
 
 $(PY):
 	@command -v $(PYTHON) >/dev/null || \

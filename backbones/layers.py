@@ -66,9 +66,23 @@ class LayerConfig:
         return build_activation_layer(self.act_cfg) if self.act_cfg else nn.Identity()
 
 
-def channel_shuffle(x: Tensor, rows: int) -> Tensor:
-    """Reads the channels of (N, C, H, W) as a matrix of (rows, C // rows) and transposes it (V1 Section 3.1)."""
-    return x.unflatten(1, (rows, -1)).transpose(1, 2).flatten(1, 2)
+def channel_shuffle(x: Tensor, rows: int, training: bool = False) -> Tensor:
+    """Reads the channels of (N, C, H, W) as a matrix of (rows, C // rows) and transposes it (V1 Section 3.1).
+
+    In training on the CPU the result is stored pixel by pixel, as every feature map is there.
+    """
+    return _shuffle_in_training(x, rows) if training else x.unflatten(1, (rows, -1)).transpose(1, 2).flatten(1, 2)
+
+
+def _shuffle_in_training(x: Tensor, rows: int) -> Tensor:
+    if x.device.type != 'cpu':
+        return channel_shuffle(x, rows)
+    pixels = x.permute(0, 2, 3, 1).unflatten(3, (rows, -1)).transpose(3, 4).flatten(3)
+    return pixels.permute(0, 3, 1, 2)
+
+
+# A leaf of symbolic traces, whose tensors have no device.
+torch.fx.wrap('_shuffle_in_training')
 
 
 class SqueezeExcitation(nn.Sequential):

@@ -78,7 +78,7 @@ class ShuffleUnit(BaseModule):
     def _forward(self, x: Tensor) -> Tensor:
         out = self.depthwise_conv3x3_bn(self.g_conv_1x1_compress(x))
         if self.shuffle_groups > 1:
-            out = channel_shuffle(out, self.shuffle_groups)
+            out = channel_shuffle(out, self.shuffle_groups, self.training)
         out = self.g_conv_1x1_expand(out)
         if self.combine == 'add':
             return self.act(x + out)

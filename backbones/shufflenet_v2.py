@@ -93,7 +93,7 @@ class InvertedResidual(BaseModule):
         else:
             half = self.unit.mid_channels
             out = torch.cat((x[:, :half], self._main(x[:, half:])), 1)
-        return channel_shuffle(out, 2) if self.unit.shuffle == 'interleave' else out
+        return channel_shuffle(out, 2, self.training) if self.unit.shuffle == 'interleave' else out
 
     def forward(self, x: Tensor) -> Tensor:
         """Maps (N, in_channels, H, W) to (N, out_channels, ceil(H / stride), ceil(W / stride))."""

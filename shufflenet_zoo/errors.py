@@ -27,3 +27,11 @@ class DataError(ShuffleNetZooError):
 
 class DependencyError(ShuffleNetZooError):
     """A package that this command needs is not installed."""
+
+
+class ExportError(ShuffleNetZooError):
+    """An exported file could not be written, or computes something else than the model."""
+
+
+class BenchmarkError(ShuffleNetZooError):
+    """An engine could not be measured."""

@@ -1,0 +1,104 @@
+"""The deploy form: the same function as a trained network in evaluation mode, without shuffles and BatchNorm."""
+
+import copy
+
+import numpy as np
+from torch import Tensor, nn
+
+from shufflenet_zoo.arch import STEM_OUTPUT
+from shufflenet_zoo.backbones.base import ShuffleNet, channels_last_on_cpu, check_images
+from shufflenet_zoo.backbones.deploy_v1 import DeployedUnitV1
+from shufflenet_zoo.backbones.deploy_v2 import DeployedStageV2
+from shufflenet_zoo.backbones.folding import Reorder, fold
+from shufflenet_zoo.backbones.pooling import exportable_pool
+from shufflenet_zoo.backbones.shufflenet_v2 import ShuffleNetV2
+from shufflenet_zoo.errors import ArgumentError
+from shufflenet_zoo.slices import is_natural
+
+
+class DeployedShuffleNet(nn.Module):
+    """A backbone for inference; made by ``to_deploy``.
+
+    Args:
+        backbone: The trained backbone.
+
+    Attributes:
+        out_channels (tuple[int, ...]): Channels of the outputs.
+        out_strides (tuple[int, ...]): Strides of the outputs relative to the images.
+    """
+
+    def __init__(self, backbone: ShuffleNet) -> None:
+        super().__init__()
+        self.plan = backbone.plan
+        self.out_channels = backbone.out_channels
+        self.out_strides = backbone.out_strides
+        stem = [backbone.conv1] if len(self.plan.stem.convs) == 1 else backbone.conv1
+        self.stem = nn.Sequential(*map(fold, stem), exportable_pool(backbone.maxpool))
+        self.layers = nn.ModuleList()
+        # What brings the channels of a requested output back into their order; a layer's index is the key.
+        self.outputs = nn.ModuleDict()
+        order = np.arange(self.plan.stem.out_channels)
+        last = max((index for index in self.plan.out_indices if index != STEM_OUTPUT), default=-1)
+        for index, layer in enumerate(backbone.layers[:last + 1]):
+            deployed, order = self._deploy(backbone, layer, index, order)
+            self.layers.append(deployed)
+            if index in self.plan.out_indices:
+                self.outputs[str(index)] = nn.Identity() if is_natural(order) else Reorder(np.argsort(order))
+        self.eval().requires_grad_(False)
+
+    @staticmethod
+    def _deploy(backbone: ShuffleNet, layer: nn.Module, index: int, order: np.ndarray) -> tuple[nn.Module, np.ndarray]:
+        """Copies a layer that reads channels in the given order; returns it and the order that it writes."""
+        if index == len(backbone.plan.stages):
+            return fold(layer, inputs=order), np.arange(backbone.plan.last_conv.out_channels)
+        if isinstance(backbone, ShuffleNetV2):
+            stage = DeployedStageV2(layer, order)
+            return stage, stage.order
+        units = zip(layer, backbone.plan.stages[index], strict=True)
+        return nn.Sequential(*(DeployedUnitV1(unit, plan) for unit, plan in units)), order
+
+    def forward(self, x: Tensor) -> tuple[Tensor, ...]:
+        """Computes what the trained backbone's forward computes in evaluation mode."""
+        x = check_images(x, self.plan.in_channels, self.plan.min_size)
+        x = self.stem(channels_last_on_cpu(x))
+        outputs = [x] if STEM_OUTPUT in self.plan.out_indices else []
+        for index, layer in enumerate(self.layers):
+            x = layer(x)
+            if str(index) in self.outputs:
+                outputs.append(self.outputs[str(index)](x))
+        # Some operators of detection read memory as if it were channel by channel.
+        return tuple(output.contiguous() for output in outputs)
+
+
+def to_deploy(model: nn.Module) -> nn.Module:
+    """Copies a trained network into its deploy form.
+
+    BatchNorm is folded into the convolutions; channel shuffles, splits and copies of V2's identity halves disappear.
+    Norms other than BatchNorm stay as they are, and the rest is rewritten around them. The result takes any batch and
+    image size, and can be traced, compiled and exported. It is for inference: in evaluation mode, without gradients.
+
+    Args:
+        model: A ShuffleNetV1 or ShuffleNetV2, or a model whose ``backbone`` is one, such as an ImageClassifier. It
+            is left as it is.
+
+    Returns:
+        A backbone whose outputs, or a model whose backbone's outputs, are those of ``model`` in evaluation mode to
+        a relative difference of 1e-5.
+
+    Raises:
+        ArgumentError: if the model has no such backbone.
+
+    Example:
+        >>> backbone = to_deploy(ShuffleNetV2())
+        >>> [tuple(f.shape) for f in backbone(torch.rand(1, 3, 224, 224))]
+        [(1, 1024, 7, 7)]
+    """
+    if isinstance(model, ShuffleNet):
+        return DeployedShuffleNet(model)
+    backbone = getattr(model, 'backbone', None)
+    if not isinstance(backbone, ShuffleNet):
+        raise ArgumentError(
+            f'to_deploy takes a ShuffleNetV1, a ShuffleNetV2, or a model whose backbone is one, '
+            f'got {type(model).__name__}' + (f' with the backbone {type(backbone).__name__}' if backbone else ''))
+    # The deployed backbone takes the place of the copy that deepcopy would make.
+    return copy.deepcopy(model, {id(backbone): DeployedShuffleNet(backbone)}).eval().requires_grad_(False)

@@ -1,0 +1,46 @@
+"""Pools that torch.export takes at any image size."""
+
+import copy
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+
+class ExportableMaxPool(nn.MaxPool2d):
+    """A max-pool that is computed at stride 1 and thinned out while torch.export looks.
+
+    torch.export derives from a pool's stride that all sizes must have the example's parity; from a slice it does not.
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        if not torch.compiler.is_exporting():
+            return super().forward(x)
+        if self.ceil_mode:
+            x = F.pad(x, (0, 1, 0, 1), value=float('-inf'))
+        return F.max_pool2d(x, self.kernel_size, 1, self.padding)[:, :, ::self.stride, ::self.stride]
+
+
+class ExportableAvgPool(nn.AvgPool2d):
+    """An average pool that is a depthwise convolution while torch.export looks.
+
+    So it has, to torch.export's eyes too, the size of the convolution that it is concatenated with.
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        if not torch.compiler.is_exporting():
+            return super().forward(x)
+        channels, size = x.shape[1], self.kernel_size
+        weight = x.new_full((1, 1, size, size), 1 / size**2).expand(channels, 1, size, size)
+        return F.conv2d(x, weight, stride=self.stride, padding=self.padding, groups=channels)
+
+
+_EXPORTABLE = {nn.MaxPool2d: ExportableMaxPool, nn.AvgPool2d: ExportableAvgPool}
+
+
+def exportable_pool(pool: nn.Module) -> nn.Module:
+    """Copy a pool for the deploy form; those that torch.export ties to a parity can do without."""
+    pool = copy.deepcopy(pool)
+    if type(pool) in _EXPORTABLE:
+        pool.__class__ = _EXPORTABLE[type(pool)]
+    return pool

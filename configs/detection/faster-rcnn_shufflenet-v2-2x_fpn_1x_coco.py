@@ -1,0 +1,3 @@
+_base_ = './_base_/faster_rcnn_v2.py'
+
+model = dict(backbone=dict(widen_factor=2.0))

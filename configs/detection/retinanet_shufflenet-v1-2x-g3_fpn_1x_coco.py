@@ -1,0 +1,3 @@
+_base_ = './_base_/retinanet_v1.py'
+
+model = dict(backbone=dict(widen_factor=2.0))

@@ -1,0 +1,3 @@
+_base_ = './_base_/retinanet_v2.py'
+
+model = dict(backbone=dict(widen_factor=0.5))

@@ -1,0 +1,113 @@
+"""Predictions of mmpretrain's classifiers and mmdet's detectors for image files."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+from mmengine.config import Config
+from mmengine.dataset import Compose, pseudo_collate
+from mmengine.registry import DATASETS, MODELS, init_default_scope
+from torch import nn
+
+from shufflenet_zoo.errors import ConfigError
+from shufflenet_zoo.openmmlab.checkpoint import load_strictly, read_checkpoint
+from shufflenet_zoo.openmmlab.runner import choose_device
+from shufflenet_zoo.openmmlab.terminal import silence_known_warnings
+from shufflenet_zoo.options import PredictOptions
+from shufflenet_zoo.predictions import Finding, Prediction, read_image
+
+# Steps that read files of a data set; here the image is given, and it has no annotations.
+_LOADING = ('LoadImageFromFile', 'LoadAnnotations')
+
+
+def predict(config: Config, checkpoint: str, images: Sequence[str], options: PredictOptions) -> list[Prediction]:
+    """Run a model on image files, with the test pipeline of its config.
+
+    Args:
+        config: What load_config returned; a classifier of mmpretrain or a detector of mmdet.
+        checkpoint: The checkpoint, which must fit exactly.
+        images: Image files.
+        options: What to report.
+
+    Returns:
+        One prediction for every image.
+
+    Raises:
+        ShuffleNetZooError: if a file is missing or damaged, or the checkpoint does not fit.
+    """
+    silence_known_warnings()
+    device = choose_device(options.device)
+    arrays = [read_image(path) for path in images]
+    content = read_checkpoint(checkpoint)
+    model = build_model(config).to(device).eval()
+    load_strictly(model, content, checkpoint)
+    dataset = innermost_test_dataset(config)
+    pipeline = Compose([step for step in dataset['pipeline'] if _name(step) not in _LOADING])
+    classes = class_names(content, dataset)
+    predictions = []
+    for number, (path, image) in enumerate(zip(images, arrays, strict=True)):
+        size = image.shape[:2]
+        packed = pipeline({'img': image, 'img_path': path, 'img_id': number, 'img_shape': size, 'ori_shape': size})
+        with torch.no_grad():
+            sample, = model.test_step(pseudo_collate([packed]))
+        predictions.append(Prediction(path, image, _findings(sample, classes, options)))
+    return predictions
+
+
+def build_model(config: Config) -> nn.Module:
+    """Build the model of a config with its data preprocessor, which may stand beside it.
+
+    Raises:
+        ConfigError: if the config has no model.
+    """
+    if config.get('model') is None:
+        raise ConfigError(f'{config.filename} has no model')
+    init_default_scope(config.get('default_scope') or 'mmpretrain')
+    model = config.model.copy()
+    if config.get('data_preprocessor'):
+        model.setdefault('data_preprocessor', config.data_preprocessor)
+    return MODELS.build(model)
+
+
+def innermost_test_dataset(config: Config) -> Mapping[str, Any]:
+    """Return the innermost data set of the test dataloader, which has the pipeline."""
+    dataset = (config.get('test_dataloader') or {}).get('dataset')
+    while dataset and 'dataset' in dataset:
+        dataset = dataset['dataset']
+    if not dataset or 'pipeline' not in dataset:
+        raise ConfigError(f'{config.filename} has no test_dataloader.dataset.pipeline, which would prepare the images')
+    return dataset
+
+
+def _name(step: Any) -> str:
+    kind = step.get('type') if isinstance(step, Mapping) else type(step)
+    return kind.rpartition('.')[2] if isinstance(kind, str) else kind.__name__
+
+
+def class_names(checkpoint: Mapping[str, Any], dataset: Mapping[str, Any]) -> Sequence[str]:
+    """Return the class names that training noted in the checkpoint, else those of the data set."""
+    noted = ((checkpoint.get('meta') or {}).get('dataset_meta') or {}).get('classes')
+    if noted:
+        return noted
+    kind = dataset.get('type')
+    # Without a scope of its own, the name is one of the config's default scope.
+    with DATASETS.switch_scope_and_registry(None) as registry:
+        cls = registry.get(kind) if isinstance(kind, str) else kind
+    metainfo = dataset.get('metainfo') or {}
+    return metainfo.get('classes') or getattr(cls, 'METAINFO', {}).get('classes') or ()
+
+
+def _findings(sample: Any, classes: Sequence[str], options: PredictOptions) -> list[Finding]:
+    if 'pred_instances' not in sample:
+        scores, labels = sample.pred_score.topk(min(options.top_k, len(sample.pred_score)))
+        return [Finding(_label(classes, label), score)
+                for score, label in zip(scores.tolist(), labels.tolist(), strict=True)]
+    found = sample.pred_instances
+    found = found[found.scores >= options.score_threshold]
+    found = found[found.scores.argsort(descending=True)]
+    return [Finding(_label(classes, label), score, tuple(box)) for label, score, box in zip(
+        found.labels.tolist(), found.scores.tolist(), found.bboxes.tolist(), strict=True)]
+
+
+def _label(classes: Sequence[str], label: int) -> str:
+    return classes[label] if label < len(classes) else str(label)

@@ -1,0 +1,24 @@
+"""Detection needs mmdet and mmcv's compiled operators."""
+
+import pytest
+import torch
+from tiny_coco import write_coco
+
+pytest.importorskip('mmcv._ext')
+pytest.importorskip('mmdet')
+
+
+@pytest.fixture(scope='session', autouse=True)
+def _one_thread():
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture(scope='session')
+def coco(tmp_path_factory):
+    """A tiny data set with COCO's classes."""
+    from mmdet.datasets import CocoDataset
+
+    return write_coco(tmp_path_factory.mktemp('data') / 'coco', CocoDataset.METAINFO['classes'])
