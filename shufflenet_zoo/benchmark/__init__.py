@@ -1,0 +1,1 @@
+"""Speed of every engine against named peers, measured in the same process, repetition by repetition."""

@@ -1,0 +1,103 @@
+"""The process that measures; started by ``measure`` with its orders on standard input."""
+
+import importlib
+import itertools
+import json
+import os
+import resource
+import sys
+import time
+from collections.abc import Callable
+from typing import Any
+
+from shufflenet_zoo.benchmark.cases import Case
+from shufflenet_zoo.benchmark.roofline import measure_peaks
+
+_MODULES = {
+    'mindspore': 'shufflenet_zoo.benchmark.mindspore_engines',
+    'detection': 'shufflenet_zoo.benchmark.detection_engines',
+}
+_TORCH = 'shufflenet_zoo.benchmark.torch_engines'
+_WARM_UP = 2
+_MIN_ROUNDS = 5
+_ALLOCATED_BY_TORCH = ('eager', 'traced', 'compiled', 'training')
+
+
+def _prepare(case: Case, threads: int):
+    return importlib.import_module(_MODULES.get(case.process, _TORCH)).prepare(case, threads)
+
+
+def measure_in_turns(cases: list[Case], threads: int, seconds: float) -> dict[str, list[float]]:
+    """Time cases round by round, so that a disturbance meets all of them alike.
+
+    Args:
+        cases: Cases of one batch size.
+        threads: Threads of the engine.
+        seconds: Time after which no new round begins, once there were five.
+
+    Returns:
+        Milliseconds of every repetition, by the case's name.
+    """
+    runs = {str(case): _prepare(case, threads) for case in cases}
+    times: dict[str, list[float]] = {name: [] for name in runs}
+    for run in runs.values():
+        for _ in range(_WARM_UP):
+            run()
+    begin, rounds = time.perf_counter(), 0
+    while rounds < _MIN_ROUNDS or time.perf_counter() - begin < seconds:
+        for name, run in runs.items():
+            start = time.perf_counter()
+            run()
+            times[name].append((time.perf_counter() - start) * 1e3)
+        rounds += 1
+    return times
+
+
+def measure_start(case: Case, threads: int) -> dict[str, float]:
+    """Time a case from the start of the process to its first result, and find the memory that it takes.
+
+    Returns:
+        Seconds to the first result, peak of the process in MiB and, where PyTorch runs, the peak of the tensors that
+        one further run allocates.
+    """
+    run = _prepare(case, threads)
+    run()
+    found = {'seconds': time.time() - float(os.environ['BENCHMARK_START'])}
+    run()
+    found['peak_mib'] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    if case.engine in _ALLOCATED_BY_TORCH:
+        found['tensors_mib'] = _peak_of_tensors(run) / 2**20
+    return found
+
+
+def _peak_of_tensors(run: Callable[[], object]) -> int:
+    """Return by how many bytes the memory in tensors rises at most during a run."""
+    import torch
+    with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU], profile_memory=True) as profiler:
+        run()
+    events = [event for event in profiler.profiler.kineto_results.events() if event.name() == '[memory]']
+    sizes = [event.nbytes() for event in sorted(events, key=lambda event: event.start_ns())]
+    return max(itertools.accumulate(sizes))
+
+
+def main() -> None:
+    """Follow the orders."""
+    orders: dict[str, Any] = json.load(sys.stdin)
+    # What the engines print must not mix with the answer.
+    answer = os.fdopen(os.dup(1), 'w')
+    os.dup2(2, 1)
+    cases = [Case(**fields) for fields in orders['cases']]
+    if orders['job'] == 'peaks':
+        found = measure_peaks(orders['threads'])
+    elif orders['job'] == 'start':
+        found = measure_start(cases[0], orders['threads'])
+    else:
+        found = measure_in_turns(cases, orders['threads'], orders['seconds'])
+    json.dump(found, answer)
+    answer.close()
+    # Without the interpreter's farewell, in which some engines complain.
+    os._exit(0)
+
+
+if __name__ == '__main__':
+    main()

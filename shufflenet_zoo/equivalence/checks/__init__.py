@@ -1,0 +1,1 @@
+"""The checks; each compares one thing that both frameworks do, and returns an Outcome."""

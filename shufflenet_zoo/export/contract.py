@@ -1,0 +1,145 @@
+"""What the exporter, the sources of models and the formats agree on. Without a framework."""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from shufflenet_zoo.errors import CheckpointError
+
+INPUT_NAME, OUTPUT_NAME = 'images', 'logits'
+PRECISIONS = ('fp32', 'fp16', 'int8')
+# Two sizes of photographs: a pipeline that makes the same of both makes that of every image.
+PHOTOGRAPHS = ((480, 640), (500, 333))
+
+
+@dataclass(frozen=True)
+class Metadata:
+    """How images are prepared for an exported model, and what its outputs mean.
+
+    Attributes:
+        mean: Subtracted from every channel, in grey levels from 0 to 255, in channel_order.
+        std: Then divides every channel.
+        channel_order: 'rgb' or 'bgr'.
+        input_size: Height and width of the images that the config's test pipeline gives.
+        class_names: Names of the classes, empty where neither checkpoint nor data set has them.
+    """
+
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    channel_order: str
+    input_size: tuple[int, int]
+    class_names: tuple[str, ...]
+
+    def as_texts(self) -> dict[str, str]:
+        """Return every value as JSON, for files that hold texts."""
+        return {key: json.dumps(value) for key, value in asdict(self).items()}
+
+    @classmethod
+    def from_texts(cls, texts: Mapping[str, str]) -> 'Metadata':
+        """Read what ``as_texts`` wrote."""
+        values = {key: json.loads(texts[key]) for key in cls.__dataclass_fields__}
+        return cls(**{key: tuple(value) if isinstance(value, list) else value for key, value in values.items()})
+
+
+@dataclass(frozen=True)
+class Source:
+    """A trained classifier.
+
+    Attributes:
+        model: A module or cell from normalised images of shape (N, C, H, W) to logits of shape (N, classes).
+        run: Computes the logits of the trained network, before any rewriting, for a numpy array.
+        in_channels: Channels of the images.
+        min_size: The smallest side of an image that the network takes.
+        metadata: What goes into the file.
+        framework: 'torch' or 'mindspore'.
+    """
+
+    model: Any
+    run: Callable[[np.ndarray], np.ndarray]
+    in_channels: int
+    min_size: int
+    metadata: Metadata
+    framework: str
+
+
+@dataclass(frozen=True)
+class Shape:
+    """The images that an exported model takes.
+
+    Attributes:
+        channels: Their channels.
+        size: Height and width.
+        dynamic: Whether the model takes any batch and any size, rather than one image of this size.
+        min_size: The smallest side where sizes are dynamic.
+    """
+
+    channels: int
+    size: tuple[int, int]
+    dynamic: bool = False
+    min_size: int = 1
+
+    @property
+    def example(self) -> tuple[int, int, int, int]:
+        """A shape to trace with; the batch is not 1 where it is dynamic, lest tracing take it for constant."""
+        return (2 if self.dynamic else 1, self.channels, *self.size)
+
+    def to_check(self) -> list[tuple[int, int, int, int]]:
+        """Return the shapes that a written file is compared with the live model at."""
+        shapes = [(1, self.channels, *self.size)]
+        if self.dynamic:
+            height, width = self.size
+            shapes += [(3, self.channels, height, width), (2, self.channels, height + 13, width + 32)]
+        return shapes
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """An exported file in its own runtime.
+
+    Attributes:
+        run: Computes logits from normalised images, both float32.
+        texts: The metadata that the file holds.
+    """
+
+    run: Callable[[np.ndarray], np.ndarray]
+    texts: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Format:
+    """A file format.
+
+    Attributes:
+        suffix: Suffix of its files.
+        packages: The packages that write and run it.
+        precisions: Those of PRECISIONS that it can hold.
+        write: Writes a source's model: write(source, shape, precision, path).
+        load: Loads a file into its runtime.
+        quantize: Turns an fp32 file into an int8 one: quantize(fp32 path, path, calibration batches).
+        parts: Every file that belongs to a path, the path itself first.
+    """
+
+    suffix: str
+    packages: tuple[str, ...]
+    precisions: tuple[str, ...]
+    write: Callable[[Source, Shape, str, Path], None]
+    load: Callable[[Path], Loaded]
+    quantize: Callable[[Path, Path, Sequence[np.ndarray]], None] | None = None
+    parts: Callable[[Path], list[Path]] = lambda path: [path]
+
+
+def check_trained(weights: Mapping[str, Any], path: str) -> None:
+    """Check that the BatchNorms of a checkpoint have seen data.
+
+    Raises:
+        CheckpointError: if all of them have the statistics that they are built with.
+    """
+    means = [value for name, value in weights.items() if name.endswith(('running_mean', 'moving_mean'))]
+    variances = [value for name, value in weights.items() if name.endswith(('running_var', 'moving_variance'))]
+    if means and all((mean == 0).all() for mean in means) and all((variance == 1).all() for variance in variances):
+        raise CheckpointError(f'checkpoint {path} is untrained: its BatchNorms have never seen an image; '
+                              f'give a checkpoint that training saved')

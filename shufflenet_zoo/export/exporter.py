@@ -1,0 +1,201 @@
+"""Writing a trained classifier into a file, and not leaving a file that computes something else."""
+
+import importlib
+import os
+import shutil
+import tempfile
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from mmengine.config import Config
+
+from shufflenet_zoo.config import one_line
+from shufflenet_zoo.errors import ConfigError, DependencyError, ExportError, ShuffleNetZooError
+from shufflenet_zoo.export.contract import Format, Loaded, Metadata, Shape, Source
+
+FORMATS = {
+    'onnx': 'shufflenet_zoo.export.format_onnx',
+    'openvino': 'shufflenet_zoo.export.format_openvino',
+    'torch-export': 'shufflenet_zoo.export.format_torch_export',
+    'torchscript': 'shufflenet_zoo.export.format_torchscript',
+    'mindir': 'shufflenet_zoo.export.format_mindir',
+}
+SOURCES = {'torch': 'shufflenet_zoo.export.torch_source', 'mindspore': 'shufflenet_zoo.export.mindspore_source'}
+# Largest difference of a logit from the live model's, relative to the largest logit.
+TOLERANCES = {'fp32': 1e-4, 'fp16': 2e-2}
+# An int8 file must decide like the live model on this share of the test images.
+MIN_AGREEMENT = 0.9
+
+
+@dataclass(frozen=True)
+class ExportOptions:
+    """What to export.
+
+    Attributes:
+        format: One of FORMATS.
+        deploy: Whether to write the deploy form rather than the trained network as it is.
+        precision: 'fp32', 'fp16' or 'int8'.
+        calibration: Training images for int8; None where the precision is another.
+        dynamic: Whether the file takes any batch and image size, rather than one image of the config's size.
+        input_size: Height and width of the images. Default: None, what the config's test pipeline gives.
+        out: The file. Default: None, beside the checkpoint, named after the config.
+        backend: The framework that trained the checkpoint, 'torch' or 'mindspore'.
+    """
+
+    format: str
+    deploy: bool = True
+    precision: str = 'fp32'
+    calibration: int | None = None
+    dynamic: bool = False
+    input_size: tuple[int, int] | None = None
+    out: str | None = None
+    backend: str = 'torch'
+
+
+@dataclass(frozen=True)
+class Exported:
+    """What was written.
+
+    Attributes:
+        path: The file.
+        difference: Largest difference of a logit relative to the largest logit; for int8, the share of test images
+            that are decided otherwise than by the live model.
+        accuracies: For int8, the top-1 accuracies in percent on the test data before and after.
+    """
+
+    path: Path
+    difference: float
+    accuracies: tuple[float, float] | None = None
+
+
+def export(config: Config, checkpoint: str, options: ExportOptions) -> Exported:
+    """Write a trained classifier into a file, load it in its own runtime and compare it with the live model.
+
+    Args:
+        config: What load_config returned.
+        checkpoint: The checkpoint.
+        options: What to write.
+
+    Returns:
+        The file and what the comparison found; no file is left where it fails.
+
+    Raises:
+        ShuffleNetZooError: if an option, the checkpoint or the data does not fit, or a package is missing.
+        ExportError: if the written file computes something else than the live model.
+    """
+    target = load_format(options.format)
+    _check_options(options, target)
+    origin = _import(SOURCES[options.backend], f'--backend {options.backend}')
+    source = origin.open_source(config, checkpoint, options.deploy, options.input_size)
+    batches = origin.calibration_batches(config, options.calibration) if options.precision == 'int8' else []
+    path = Path(options.out) if options.out else Path(checkpoint).with_name(Path(config.filename).stem + target.suffix)
+    if path.suffix != target.suffix:
+        raise ConfigError(f'--out {path}: a file of format {options.format} is called *{target.suffix}')
+    shape = Shape(source.in_channels, source.metadata.input_size, options.dynamic, source.min_size)
+    folder = _make_folder(path)
+    try:
+        written = folder / path.name
+        if options.precision == 'int8':
+            found = _write_int8(source, shape, target, written, batches, origin.labelled_images(config))
+        else:
+            found = _write(source, shape, target, written, options.precision)
+        for part, final in zip(target.parts(written), target.parts(path), strict=True):
+            os.replace(part, final)
+        return Exported(path, *found)
+    except OSError as error:
+        raise ExportError(f'{path} cannot be written: {one_line(error)}') from error
+    except ShuffleNetZooError:
+        raise
+    except Exception as error:  # the runtimes raise what they like
+        raise ExportError(f'{config.filename} cannot be exported as {options.format}: '
+                          f'{type(error).__name__}: {one_line(error)[:300]}') from error
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def load_format(name: str) -> Format:
+    """Import what writes and runs a format.
+
+    Raises:
+        DependencyError: if a package that it needs is not installed.
+    """
+    return _import(FORMATS[name], f'--format {name}').FORMAT
+
+
+def load_file(name: str, path: str | Path) -> tuple[Loaded, Metadata]:
+    """Load an exported file into its own runtime.
+
+    Args:
+        name: Its format, one of FORMATS.
+        path: The file.
+
+    Returns:
+        The model, and how to prepare its images.
+    """
+    loaded = load_format(name).load(Path(path))
+    return loaded, Metadata.from_texts(loaded.texts)
+
+
+def _import(module: str, what: str):
+    try:
+        return importlib.import_module(module)
+    except ModuleNotFoundError as error:
+        raise DependencyError(f'{what} needs the package {error.name!r}, which is not installed; install it with '
+                              f"pip install 'shufflenet-zoo[export]'") from error
+
+
+def _check_options(options: ExportOptions, target: Format) -> None:
+    if options.precision not in target.precisions:
+        raise ConfigError(f'--{options.precision}: format {options.format} holds {", ".join(target.precisions)}; '
+                          f'for int8 take --format onnx or --format openvino')
+    if options.precision == 'int8' and not options.calibration:
+        raise ConfigError('--int8 needs calibration data: give the number of training images with --calibration N')
+    if options.precision != 'int8' and options.calibration is not None:
+        raise ConfigError('--calibration is for --int8 only')
+    if options.precision == 'int8':
+        _import('nncf' if options.format == 'openvino' else 'onnxruntime.quantization', '--int8')
+
+
+def _make_folder(path: Path) -> Path:
+    """Return a folder beside the destination for files that are not complete yet."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return Path(tempfile.mkdtemp(prefix='.unfinished-', dir=path.parent))
+    except OSError as error:
+        raise ExportError(f'{path} cannot be written: {one_line(error)}') from error
+
+
+def _write(source: Source, shape: Shape, target: Format, path: Path, precision: str) -> tuple[float]:
+    target.write(source, shape, precision, path)
+    loaded = target.load(path)
+    if Metadata.from_texts(loaded.texts) != source.metadata:
+        raise ExportError(f'{path.name} does not hold the metadata that was written into it')
+    generator = np.random.default_rng(0)
+    difference = 0.0
+    for size in shape.to_check():
+        images = generator.standard_normal(size, dtype=np.float32)
+        expected, found = source.run(images), loaded.run(images)
+        difference = max(difference, float(np.abs(found - expected).max() / np.abs(expected).max()))
+    # Written so that a difference that is no number fails too.
+    if not difference <= TOLERANCES[precision]:
+        raise ExportError(f'{path.name} computes something else than the live model: the logits differ by '
+                          f'{difference:.1e} of the largest one, allowed are {TOLERANCES[precision]:.0e}')
+    return (difference,)
+
+
+def _write_int8(source: Source, shape: Shape, target: Format, path: Path, batches: list[np.ndarray],
+                images: Iterable[tuple[np.ndarray, int]]) -> tuple[float, tuple[float, float]]:
+    """Write and compare the fp32 file, quantize it, and compare the decisions of both."""
+    whole = path.with_name('fp32' + target.suffix)
+    _write(source, shape, target, whole, 'fp32')
+    target.quantize(whole, path, batches)
+    before, after = target.load(whole), target.load(path)
+    decisions = np.array([(label, before.run(image).argmax(), after.run(image).argmax()) for image, label in images])
+    labels, exact, quantized = decisions.T
+    agreement = float((exact == quantized).mean())
+    if agreement < MIN_AGREEMENT:
+        raise ExportError(f'{path.name} decides like the live model on {agreement:.1%} of the test images only, '
+                          f'at least {MIN_AGREEMENT:.0%} are required; give more images with --calibration')
+    return 1 - agreement, (100 * float((exact == labels).mean()), 100 * float((quantized == labels).mean()))

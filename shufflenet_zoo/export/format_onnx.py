@@ -1,0 +1,102 @@
+"""ONNX files, run by ONNX Runtime."""
+
+import logging
+import warnings
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import onnx
+import onnxruntime
+
+from shufflenet_zoo.errors import ConfigError
+from shufflenet_zoo.export.contract import INPUT_NAME, OUTPUT_NAME, Format, Loaded, Shape, Source
+
+OPSET = 17
+_DYNAMIC_AXES = {INPUT_NAME: {0: 'batch', 2: 'height', 3: 'width'}, OUTPUT_NAME: {0: 'batch'}}
+
+
+def write(source: Source, shape: Shape, precision: str, path: Path) -> None:
+    """Write a model as ONNX; fp16 keeps float32 inputs and outputs."""
+    _write_torch(source, shape, path) if source.framework == 'torch' else _write_mindspore(source, shape, path)
+    model = onnx.load(path)
+    if precision == 'fp16':
+        from onnxruntime.transformers.float16 import convert_float_to_float16
+        model = convert_float_to_float16(model, keep_io_types=True)
+    _set_metadata(model, source.metadata.as_texts())
+    onnx.save(model, path)
+
+
+def _write_torch(source: Source, shape: Shape, path: Path) -> None:
+    import torch
+    # The exporter by tracing: that by torch.export needs the sizes' parity fixed, and gives the same graph.
+    with warnings.catch_warnings():
+        warnings.simplefilter('ignore')
+        torch.onnx.export(
+            source.model, (torch.zeros(shape.example),), str(path), dynamo=False, opset_version=OPSET,
+            input_names=[INPUT_NAME], output_names=[OUTPUT_NAME],
+            dynamic_axes=_DYNAMIC_AXES if shape.dynamic else None)
+
+
+def _write_mindspore(source: Source, shape: Shape, path: Path) -> None:
+    from shufflenet_zoo.mindspore_impl.deploy import export
+    if shape.dynamic:
+        raise ConfigError('--dynamic: MindSpore writes ONNX for one size only; take --format mindir, '
+                          'or the PyTorch checkpoint with --backend torch')
+    export(source.model, shape.example, False, path, 'ONNX')
+
+
+def _set_metadata(model: onnx.ModelProto, texts: Mapping[str, str]) -> None:
+    del model.metadata_props[:]
+    onnx.helper.set_model_props(model, dict(texts))
+
+
+def quantize(source: Path, path: Path, batches: Sequence[np.ndarray]) -> None:
+    """Quantize statically with ONNX Runtime's quantizer, weights by channel."""
+    from onnxruntime.quantization import (
+        CalibrationDataReader,
+        CalibrationMethod,
+        QuantFormat,
+        QuantType,
+        quantize_static,
+    )
+    from onnxruntime.quantization.shape_inference import quant_pre_process
+
+    class Batches(CalibrationDataReader):
+        def __init__(self) -> None:
+            self.left = iter(batches)
+
+        def get_next(self) -> dict[str, np.ndarray] | None:
+            batch = next(self.left, None)
+            return None if batch is None else {INPUT_NAME: batch}
+
+    texts = {prop.key: prop.value for prop in onnx.load(source).metadata_props}
+    prepared = path.with_suffix('.prepared.onnx')
+    logging.disable(logging.WARNING)
+    try:
+        quant_pre_process(str(source), str(prepared))
+        quantize_static(
+            str(prepared), str(path), Batches(), quant_format=QuantFormat.QDQ, per_channel=True,
+            activation_type=QuantType.QUInt8, weight_type=QuantType.QInt8,
+            calibrate_method=CalibrationMethod.MinMax, op_types_to_quantize=['Conv', 'Gemm', 'MatMul'])
+    finally:
+        logging.disable(logging.NOTSET)
+        prepared.unlink(missing_ok=True)
+    model = onnx.load(path)
+    _set_metadata(model, texts)
+    onnx.save(model, path)
+
+
+def load(path: Path) -> Loaded:
+    """Load a file into ONNX Runtime on the CPU."""
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3
+    # Idle threads that spin would slow down everything else in this process.
+    options.add_session_config_entry('session.intra_op.allow_spinning', '0')
+    session = onnxruntime.InferenceSession(str(path), options, providers=['CPUExecutionProvider'])
+    input_name = session.get_inputs()[0].name
+    return Loaded(lambda images: session.run(None, {input_name: images})[0],
+                  session.get_modelmeta().custom_metadata_map)
+
+
+FORMAT = Format('.onnx', ('onnx', 'onnxruntime'), ('fp32', 'fp16', 'int8'), write, load, quantize)

@@ -1,0 +1,131 @@
+"""The fast subset: one width per family, all checks; and the report on it."""
+
+import json
+import shutil
+import subprocess
+from html.parser import HTMLParser
+
+import pytest
+
+from shufflenet_zoo.equivalence import CHECK_NAMES, FAST_VARIANTS, named_subjects, verify
+from shufflenet_zoo.equivalence.records import REPORT_NAME, Destinations
+
+# What a check measures beside what it is named after.
+PARTS = {'units', 'statistics', 'gradients'}
+# Elements of HTML that have no end tag.
+VOID = {'meta', 'br', 'img', 'link', 'hr'}
+BROWSERS = ('chromium', 'chromium-browser', 'google-chrome')
+
+
+@pytest.fixture(scope='module')
+def found():
+    return verify(named_subjects(FAST_VARIANTS), jobs=2)
+
+
+@pytest.fixture(scope='module')
+def folder(found, tmp_path_factory):
+    folder = tmp_path_factory.mktemp('report')
+    Destinations(str(folder), str(folder / 'numbers.json')).write(found)
+    return folder
+
+
+def test_all_differences_are_within_their_bounds(found):
+    assert not found.exceeded
+
+
+@pytest.mark.parametrize('check', sorted({*CHECK_NAMES, *PARTS}))
+def test_every_check_measured_both_families(found, check):
+    networks = {one.network for one in found.measurements if one.check == check}
+    assert networks == ({'preprocessing'} if check == 'preprocessing' else set(FAST_VARIANTS))
+
+
+@pytest.mark.parametrize('name', FAST_VARIANTS)
+def test_every_parameter_and_the_images_have_a_compared_gradient(found, name):
+    subject = named_subjects([name])[0]
+    compared = {one.item.removesuffix(' (zero)') for one in found.measurements
+                if (one.network, one.check) == (name, 'gradients')}
+    expected = {f'{conv}.{part}' for conv in subject.plan.named_convs()
+                for part in ('conv.weight', 'bn.weight', 'bn.bias')}
+    assert compared == {*expected, 'head.fc.weight', 'head.fc.bias', 'images'}
+
+
+def test_both_trainings_learn_the_digits(found):
+    for name, outcome in found.outcomes:
+        for curve in outcome.curves:
+            assert len(curve.values) > 100, name
+            assert sum(curve.values[-10:]) < 0.5 * sum(curve.values[:10]), (name, curve.name)
+
+
+def test_the_json_file_allows_the_verdict_to_be_checked(found, folder):
+    data = json.loads((folder / 'numbers.json').read_text())
+    assert data['verdict'] == 'equivalent'
+    assert len(data['measurements']) == data['measured'] == len(found.measurements)
+    for one in data['measurements']:
+        assert one['passed'] == (one['difference'] <= one['bound'])
+
+
+class Page(HTMLParser):
+    """Collects what a reader sees, and what would be loaded from elsewhere."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.texts, self.images, self.external, self.open = [], [], [], []
+        self.feed(text)
+
+    def handle_starttag(self, tag, attributes):
+        attributes = dict(attributes)
+        if tag not in VOID:
+            self.open.append(tag)
+        if tag == 'svg':
+            self.images.append(attributes.get('aria-label'))
+        self.external += [value for name, value in attributes.items()
+                          if name in ('src', 'href', 'xlink:href') and not value.startswith('#')]
+
+    def handle_startendtag(self, tag, attributes):
+        self.handle_starttag(tag, attributes)
+        self.handle_endtag(tag)
+
+    def handle_endtag(self, tag):
+        if tag not in VOID:
+            assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        self.texts.append(data)
+
+
+def check_content(text, found):
+    assert f'Equivalent: all {len(found.measurements)} differences are within their bounds' in text
+    for name in FAST_VARIANTS:
+        assert name in text
+    for words in ('By stage', 'Differences by layer', 'Differences by step', 'Loss curves', 'noise floor', 'logits',
+                  'PyTorch', 'MindSpore', 'final accuracies', '97x160'):
+        assert words in text, words
+    for note in found.notes:
+        assert ' '.join(note.split()) in ' '.join(text.split())
+
+
+def test_the_report_is_one_well_formed_file_with_all_content(found, folder):
+    page = Page((folder / REPORT_NAME).read_text())
+    assert not page.open
+    assert not page.external
+    check_content(' '.join(page.texts), found)
+    for name in FAST_VARIANTS:
+        plots = [label for label in page.images if label.startswith(name)]
+        assert len(plots) == 4, plots
+        assert any('loss curves' in label for label in plots)
+
+
+def test_a_browser_renders_the_report(found, folder):
+    browser = next(filter(None, map(shutil.which, BROWSERS)), None)
+    if browser is None:
+        pytest.skip('no Chromium on this machine')
+    options = ('--headless', '--no-sandbox', '--disable-gpu', '--virtual-time-budget=5000')
+    url = (folder / REPORT_NAME).as_uri()
+    rendered = subprocess.run([browser, *options, '--dump-dom', url], capture_output=True, text=True, timeout=120)
+    assert rendered.returncode == 0, rendered.stderr
+    check_content(' '.join(Page(rendered.stdout).texts), found)
+    picture = folder / 'report.png'
+    subprocess.run([browser, *options, '--window-size=1200,2000', f'--screenshot={picture}', url], capture_output=True,
+                   timeout=120)
+    # An empty page of that size compresses to a few kilobytes.
+    assert picture.stat().st_size > 50_000

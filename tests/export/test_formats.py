@@ -1,0 +1,110 @@
+"""Every format computes what the live network computes, and holds its metadata."""
+
+import numpy as np
+import pytest
+import torch
+from networks import STRUCTURES, V1, V2, build, carry_signal, images
+from torch import nn
+
+from shufflenet_zoo.backbones import to_deploy
+from shufflenet_zoo.errors import ExportError
+from shufflenet_zoo.export import exporter
+from shufflenet_zoo.export.contract import Format, Loaded, Metadata, Shape, Source
+
+METADATA = Metadata((123.675, 116.28, 103.53), (58.395, 57.12, 57.375), 'rgb', (64, 64), ('cat', 'dog — "ß"'))
+FEW = {'v1': V1, 'v2-megvii-se': STRUCTURES['v2-megvii'] | {'se': True}}
+
+
+class Pooled(nn.Module):
+    """A backbone's last output, pooled: the logits of these tests."""
+
+    def __init__(self, backbone: nn.Module) -> None:
+        super().__init__()
+        self.backbone = backbone
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.backbone(x)[-1].mean((2, 3))
+
+
+def make_source(cfg: dict, deploy: bool = True) -> Source:
+    backbone = carry_signal(build(cfg)).eval()
+    live = Pooled(backbone).eval()
+
+    def run(array: np.ndarray) -> np.ndarray:
+        with torch.no_grad():
+            return live(torch.from_numpy(array)).numpy()
+
+    model = Pooled(to_deploy(backbone) if deploy else backbone).eval()
+    return Source(model, run, cfg.get('in_channels', 3), backbone.plan.min_size, METADATA, 'torch')
+
+
+def written(name: str, source: Source, tmp_path, precision: str = 'fp32', dynamic: bool = False) -> tuple:
+    target = exporter.load_format(name)
+    path = tmp_path / f'model{target.suffix}'
+    shape = Shape(source.in_channels, (64, 64), dynamic, source.min_size)
+    return path, exporter._write(source, shape, target, path, precision)[0]
+
+
+@pytest.mark.parametrize('cfg', STRUCTURES.values(), ids=STRUCTURES)
+def test_every_structure_in_onnx(cfg, tmp_path):
+    # se-residual's gates amplify rounding (see test_deploy), still far below the tolerance.
+    assert written('onnx', make_source(cfg), tmp_path)[1] <= 1e-4
+
+
+@pytest.mark.parametrize('cfg', FEW.values(), ids=FEW)
+@pytest.mark.parametrize('name', ['openvino', 'torchscript'])
+def test_any_batch_and_size(name, cfg, tmp_path):
+    path, difference = written(name, make_source(cfg), tmp_path, dynamic=True)
+    assert difference <= 1e-5
+    loaded, metadata = exporter.load_file(name, path)
+    assert metadata == METADATA
+    assert loaded.run(images(cfg, 96, 70, 5).numpy()).shape[0] == 5
+
+
+def test_torch_export_of_any_batch_and_size(tmp_path):
+    path, difference = written('torch-export', make_source(V2 | {'out_indices': (0,)}), tmp_path, dynamic=True)
+    assert difference <= 1e-5
+    assert exporter.load_file('torch-export', path)[1] == METADATA
+
+
+def test_dynamic_onnx(tmp_path):
+    path, difference = written('onnx', make_source(V1), tmp_path, dynamic=True)
+    assert difference <= 1e-5
+    assert exporter.load_file('onnx', path)[1] == METADATA
+
+
+@pytest.mark.parametrize('name', ['onnx', 'openvino', 'torchscript'])
+def test_half_precision(name, tmp_path):
+    sizes = {}
+    for precision in ('fp32', 'fp16'):
+        path, difference = written(name, make_source(V2), tmp_path, precision)
+        sizes[precision] = sum(part.stat().st_size for part in exporter.load_format(name).parts(path))
+    assert 1e-6 < difference <= 2e-2
+    assert sizes['fp16'] < 0.65 * sizes['fp32']
+
+
+def test_without_deploy_form(tmp_path):
+    assert written('onnx', make_source(V2, deploy=False), tmp_path)[1] <= 1e-5
+
+
+def test_deploy_form_leaves_no_shuffle_in_the_file(tmp_path):
+    import onnx
+    kinds = {node.op_type for node in onnx.load(written('onnx', make_source(V2), tmp_path)[0]).graph.node}
+    assert not kinds & {'Transpose', 'Reshape', 'BatchNormalization', 'Gather', 'Split'}
+
+
+@pytest.mark.parametrize('fault', [1 + 1e-3, float('nan')])
+def test_a_wrong_file_is_caught(fault, tmp_path):
+    source = make_source(V2)
+    target = Format('.x', (), ('fp32',), lambda *arguments: None,
+                    lambda path: Loaded(lambda x: source.run(x) * np.float32(fault), METADATA.as_texts()))
+    with pytest.raises(ExportError, match='differ by'):
+        exporter._write(source, Shape(3, (64, 64)), target, tmp_path / 'model.x', 'fp32')
+
+
+def test_lost_metadata_is_caught(tmp_path):
+    source = make_source(V2)
+    texts = METADATA.as_texts() | {'channel_order': '"bgr"'}
+    target = Format('.x', (), ('fp32',), lambda *arguments: None, lambda path: Loaded(source.run, texts))
+    with pytest.raises(ExportError, match='metadata'):
+        exporter._write(source, Shape(3, (64, 64)), target, tmp_path / 'model.x', 'fp32')

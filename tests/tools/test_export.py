@@ -1,0 +1,124 @@
+"""tools/export.py with a trained classifier of the digits."""
+
+import sys
+
+import numpy as np
+import pytest
+import torch
+from tiny_job import write_config
+
+from shufflenet_zoo import digits
+from shufflenet_zoo.export import exporter
+
+
+@pytest.mark.parametrize(('name', 'suffix'), [('onnx', '.onnx'), ('openvino', '.xml'), ('torchscript', '.torchscript')])
+def test_writes_a_file_that_classifies_as_the_test_tool(call, trained, tmp_path, name, suffix):
+    config, checkpoint = trained
+    out = tmp_path / 'exported' / f'model{suffix}'
+    status, output, errors = call('export', config, checkpoint, '--format', name, '--dynamic', '--out', out)
+    assert status == 0, errors
+    assert output[-1] == f'written: {out}'
+    assert {path.suffix for path in out.parent.iterdir()} <= {suffix, '.bin'}
+    loaded, metadata = exporter.load_file(name, out)
+    assert (metadata.mean, metadata.std) == ((78,) * 3, (96,) * 3)
+    assert metadata.channel_order == 'bgr' and metadata.class_names == digits.CLASSES
+    assert metadata.input_size == (8, 8)
+    assert_like_the_test_tool(call, config, checkpoint, tmp_path, loaded, metadata)
+
+
+def assert_like_the_test_tool(call, config, checkpoint, tmp_path, loaded, metadata) -> None:
+    """Prepare the test images by the file's metadata alone; compare with what tools/test.py finds."""
+    import mmengine
+    status, _, errors = call('test', config, checkpoint, '--out', tmp_path / 'found.pkl', '--device', 'cpu')
+    assert status == 0, errors
+    arrays = digits.load_split('test')[0][:64].astype(np.float32)
+    prepared = (arrays - np.float32(metadata.mean)) / np.float32(metadata.std)
+    logits = loaded.run(np.ascontiguousarray(prepared.transpose(0, 3, 1, 2)))
+    expected = torch.stack([sample['pred_score'] for sample in mmengine.load(tmp_path / 'found.pkl')]).numpy()
+    scores = np.exp(logits - logits.max(1, keepdims=True))
+    np.testing.assert_allclose(scores / scores.sum(1, keepdims=True), expected, atol=1e-4)
+
+
+@pytest.mark.parametrize('name', ['onnx', 'openvino'])
+def test_quantizes_and_prints_accuracies(call, trained, tmp_path, monkeypatch, name):
+    # Three epochs of three iterations decide nearly at random, so that quantizing changes decisions.
+    monkeypatch.setattr(exporter, 'MIN_AGREEMENT', 0.0)
+    config, checkpoint = trained
+    target = exporter.load_format(name)
+    whole, small = tmp_path / f'whole{target.suffix}', tmp_path / f'small{target.suffix}'
+    assert call('export', config, checkpoint, '--format', name, '--out', whole)[0] == 0
+    status, output, errors = call('export', config, checkpoint, '--format', name, '--int8', '--calibration', 16,
+                                  '--out', small)
+    assert status == 0, errors
+    assert 'top-1 on the test data' in output[-2] and '% in int8' in output[-2]
+    # The last part holds the weights.
+    sizes = [target.parts(path)[-1].stat().st_size for path in (small, whole)]
+    assert sizes[0] < 0.6 * sizes[1]
+    assert not [path for path in tmp_path.rglob('*') if 'unfinished' in path.name or 'prepared' in path.name]
+
+
+def test_a_file_of_other_decisions_is_removed(refused, trained, monkeypatch):
+    monkeypatch.setattr(exporter, 'MIN_AGREEMENT', 1.1)
+    refused('export', *trained, '--format', 'onnx', '--int8', '--calibration', 4, '--out', 'm.onnx',
+            words=('decides like the live model on', '--calibration'))
+
+
+def test_a_file_that_differs_is_removed(refused, trained, monkeypatch):
+    monkeypatch.setitem(exporter.TOLERANCES, 'fp32', 0.0)
+    refused('export', *trained, '--format', 'onnx', '--out', 'm.onnx', words=('something else than the live model',))
+
+
+def test_an_existing_file_survives_a_failure(call, trained, tmp_path, monkeypatch):
+    monkeypatch.setitem(exporter.TOLERANCES, 'fp32', 0.0)
+    (tmp_path / 'm.onnx').write_text('mine')
+    assert call('export', *trained, '--format', 'onnx', '--out', 'm.onnx')[0] == 2
+    assert (tmp_path / 'm.onnx').read_text() == 'mine'
+
+
+@pytest.mark.parametrize(('options', 'words'), [
+    (('--format', 'onnx', '--int8'), ('--int8 needs calibration data', '--calibration N')),
+    (('--format', 'onnx', '--calibration', 4), ('--calibration is for --int8 only',)),
+    (('--format', 'torchscript', '--int8', '--calibration', 4), ('--int8', 'torchscript holds fp32, fp16')),
+    (('--format', 'onnx', '--out', 'model.pt'), ('--out model.pt', '*.onnx')),
+    (('--format', 'mindir'), ('mindir', '--backend mindspore')),
+])
+def test_bad_options(refused, trained, options, words):
+    pytest.importorskip('mindspore')
+    refused('export', *trained, *options, words=words)
+
+
+def test_calibration_data_that_is_not_there(refused, trained, tmp_path):
+    refused('export', *trained, '--format', 'onnx', '--int8', '--calibration', 4, '--cfg-options',
+            'train_dataloader.dataset.type=CustomDataset', 'train_dataloader.dataset.data_root=/nowhere/data',
+            words=('/nowhere/data', 'does not exist'))
+
+
+def test_untrained_checkpoint(refused, trained, tmp_path_factory):
+    from shufflenet_zoo.config import load_config
+    from shufflenet_zoo.openmmlab.predictor import build_model
+    path = tmp_path_factory.mktemp('untrained') / 'initial.pth'
+    torch.save(build_model(load_config(trained[0])).state_dict(), path)
+    refused('export', trained[0], path, '--format', 'onnx', words=('initial.pth', 'untrained'))
+
+
+def test_other_architecture(refused, trained, tmp_path_factory):
+    config = write_config(tmp_path_factory.mktemp('other') / 'other.py', base='shufflenet_v2.py')
+    refused('export', config, trained[1], '--format', 'onnx', words=('does not fit the model of the config',))
+
+
+def test_truncated_checkpoint(refused, trained, tmp_path_factory):
+    path = tmp_path_factory.mktemp('truncated') / 'half.pth'
+    path.write_bytes(trained[1].read_bytes()[:1000])
+    refused('export', trained[0], path, '--format', 'onnx', words=('half.pth',))
+
+
+def test_missing_engine(refused, trained, monkeypatch):
+    monkeypatch.setitem(sys.modules, 'onnxruntime', None)
+    monkeypatch.delitem(sys.modules, 'shufflenet_zoo.export.format_onnx', raising=False)
+    refused('export', *trained, '--format', 'onnx', words=('--format onnx needs the package', 'onnxruntime'))
+
+
+def test_every_format_can_be_chosen(call):
+    status, output, _ = call('export', '--help')
+    assert status == 0
+    assert all(name in ' '.join(output) for name in exporter.FORMATS)
