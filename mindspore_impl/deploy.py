@@ -258,6 +258,8 @@ def export(model: nn.Cell, shape: Sequence[int], dynamic: bool, path: Path, file
     shape = [None, shape[1], None, None] if dynamic else list(shape)
     images = Tensor(shape=shape, dtype=ms.float32) if dynamic else Tensor(np.zeros(shape, np.float32))
     ms.export(model, images, file_name=str(path), file_format=file_format)
+    # MindSpore leaves a file that nobody may write, and only its owner read.
+    path.chmod(0o644)
 
 
 def _pads_zeros(pool: nn.Cell) -> bool:

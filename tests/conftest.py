@@ -1,6 +1,19 @@
 """Settings that must be in force before any test imports a framework."""
 
 import os
+import sys
+from collections.abc import Iterator
+
+import pytest
 
 # mindspore's own oneDNN falls to a reference convolution on AVX-512, ten times slower; it reads this once.
 os.environ.setdefault('ONEDNN_MAX_CPU_ISA', 'AVX2')
+
+
+@pytest.fixture(autouse=True)
+def _no_scope_left_behind() -> Iterator[None]:
+    """Forget the default scope that a test's runner set, mmdet's or mmpretrain's: the next test has another."""
+    yield
+    if 'mmengine.registry' in sys.modules:
+        from mmengine.registry import DefaultScope
+        DefaultScope._instance_dict.clear()

@@ -3,9 +3,8 @@
 import argparse
 
 from shufflenet_zoo import cli
+from shufflenet_zoo.export.contract import FORMATS
 from shufflenet_zoo.options import BACKENDS
-
-FORMATS = ('onnx', 'openvino', 'torch-export', 'mindir', 'torchscript')
 
 
 def parse_args() -> argparse.Namespace:
@@ -13,7 +12,7 @@ def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('config', help='config file')
     parser.add_argument('checkpoint', help='checkpoint of the model')
-    parser.add_argument('--format', choices=FORMATS, required=True, help='file format')
+    parser.add_argument('--format', choices=tuple(FORMATS), required=True, help='file format')
     parser.add_argument('--out', metavar='FILE', help='the file (default: beside the checkpoint, named as the config)')
     parser.add_argument('--deploy', action=argparse.BooleanOptionalAction, default=True,
                         help='write the deploy form, without shuffles and BatchNorm (default), or the network as it is')

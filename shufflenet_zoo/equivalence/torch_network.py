@@ -18,7 +18,6 @@ class TorchNetwork:
         tensors: Its weights by canonical names.
         dtype: 'float32' or 'float64'.
         edit: Changes the built network, to prove that the checks notice. Default: None.
-        overrides: Backbone arguments that differ from the subject's. Default: None.
 
     Attributes:
         model: The torch.nn.Module; maps images to the features of every stage and the logits.

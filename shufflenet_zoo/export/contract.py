@@ -11,6 +11,14 @@ import numpy as np
 from shufflenet_zoo.errors import CheckpointError
 
 INPUT_NAME, OUTPUT_NAME = 'images', 'logits'
+# The modules of the formats; each has a FORMAT.
+FORMATS = {
+    'onnx': 'shufflenet_zoo.export.format_onnx',
+    'openvino': 'shufflenet_zoo.export.format_openvino',
+    'torch-export': 'shufflenet_zoo.export.format_torch_export',
+    'torchscript': 'shufflenet_zoo.export.format_torchscript',
+    'mindir': 'shufflenet_zoo.export.format_mindir',
+}
 PRECISIONS = ('fp32', 'fp16', 'int8')
 # Two sizes of photographs: a pipeline that makes the same of both makes that of every image.
 PHOTOGRAPHS = ((480, 640), (500, 333))

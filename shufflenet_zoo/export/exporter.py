@@ -13,15 +13,8 @@ from mmengine.config import Config
 
 from shufflenet_zoo.config import one_line
 from shufflenet_zoo.errors import ConfigError, DependencyError, ExportError, ShuffleNetZooError
-from shufflenet_zoo.export.contract import Format, Loaded, Metadata, Shape, Source
+from shufflenet_zoo.export.contract import FORMATS, Format, Loaded, Metadata, Shape, Source
 
-FORMATS = {
-    'onnx': 'shufflenet_zoo.export.format_onnx',
-    'openvino': 'shufflenet_zoo.export.format_openvino',
-    'torch-export': 'shufflenet_zoo.export.format_torch_export',
-    'torchscript': 'shufflenet_zoo.export.format_torchscript',
-    'mindir': 'shufflenet_zoo.export.format_mindir',
-}
 SOURCES = {'torch': 'shufflenet_zoo.export.torch_source', 'mindspore': 'shufflenet_zoo.export.mindspore_source'}
 # Largest difference of a logit from the live model's, relative to the largest logit.
 TOLERANCES = {'fp32': 1e-4, 'fp16': 2e-2}
@@ -173,12 +166,13 @@ def _write(source: Source, shape: Shape, target: Format, path: Path, precision: 
     if Metadata.from_texts(loaded.texts) != source.metadata:
         raise ExportError(f'{path.name} does not hold the metadata that was written into it')
     generator = np.random.default_rng(0)
-    difference = 0.0
+    differences = []
     for size in shape.to_check():
         images = generator.standard_normal(size, dtype=np.float32)
         expected, found = source.run(images), loaded.run(images)
-        difference = max(difference, float(np.abs(found - expected).max() / np.abs(expected).max()))
-    # Written so that a difference that is no number fails too.
+        differences.append(np.abs(found - expected).max() / np.abs(expected).max())
+    # Written so that a difference that is no number fails too; max() of Python would drop it.
+    difference = float(np.max(differences))
     if not difference <= TOLERANCES[precision]:
         raise ExportError(f'{path.name} computes something else than the live model: the logits differ by '
                           f'{difference:.1e} of the largest one, allowed are {TOLERANCES[precision]:.0e}')

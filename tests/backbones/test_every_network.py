@@ -187,9 +187,11 @@ def test_export_with_any_batch(cfg):
 
 @pytest.mark.parametrize(('cfg', 'with_cp'), [(V1, True), (V2, False)], ids=['v1-with-cp', 'v2'])
 def test_compile(cfg, with_cp):
-    model = carry_signal(build(cfg, with_cp=with_cp))
+    # In single precision, BatchNorm over the few pixels of a small image blows rounding up.
+    model = carry_signal(build(cfg, with_cp=with_cp)).double()
     compiled = torch.compile(model, backend='aot_eager')
-    torch.testing.assert_close(compiled(images(cfg)), model(images(cfg)))
+    x = images(cfg).double()
+    torch.testing.assert_close(compiled(x), model(x), rtol=1e-6, atol=1e-8)
 
 
 @one_of_each

@@ -70,6 +70,7 @@ def test_resumes_and_draws(coco, tmp_path):
     def job(epochs):
         config = shrink(load_config(FOLDER / 'ssdlite_shufflenet-v2-1x_320_coco.py'), coco)
         config.train_cfg.max_epochs = epochs
+        config.default_hooks.checkpoint.save_optimizer = True
         return config
 
     work_dir = str(tmp_path / 'work')
