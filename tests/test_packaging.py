@@ -24,8 +24,8 @@ INSTALLED = {
     'configs': 'shufflenet_zoo/.mim/configs',
     'tools': 'shufflenet_zoo/.mim/tools',
 }
-# Folders in shufflenet_zoo/ that are not its core: they may import a framework.
-NOT_CORE = ('openmmlab', '.mim')
+# Folders in shufflenet_zoo/ that are not its core: their modules belong to one framework or engine each.
+NOT_CORE = ('openmmlab', 'benchmark', 'export', '.mim')
 
 
 def run(*command: str | Path, cwd: Path, **env: str) -> str:
