@@ -14,7 +14,7 @@ from shufflenet_zoo.equivalence.subject import Subject
 # Percentage points between the final accuracies.
 ACCURACY_BOUND = 1.0
 FIRST_LOSS_BOUND = 1e-5
-EPOCHS = 4
+EPOCHS = 5
 BATCH_SIZE = 64
 # Every pixel of the 8x8 images becomes 2x2.
 _ENLARGEMENT = 2
