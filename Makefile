@@ -1,6 +1,6 @@
 PYTHON ?= python3.11
 VENV ?= .venv
-# Compilers that run at once while mmcv's operators are built.
+# Compilers that run at once while mmcv's operators are built, and processes that share the tests.
 JOBS ?= $(shell getconf _NPROCESSORS_ONLN)
 
 PY := $(VENV)/bin/python
@@ -28,7 +28,7 @@ train: $(TRAIN_STAMP)
 	$(PY) tools/train.py configs/shufflenet_v1_g3.py
 
 test: $(FULL_STAMP)
-	$(PY) -m pytest
+	$(PY) -m pytest -n $(JOBS) --dist loadfile
 
 lint: | $(RUFF)
 	$(RUFF) check .

@@ -32,13 +32,18 @@ def check_images(x: Tensor, in_channels: int, min_size: int) -> Tensor:
     return x
 
 
+def is_exporting() -> bool:
+    """Tells whether torch.export runs; PyTorch's own function says so within torch.compile, too."""
+    return torch.compiler.is_exporting() and not torch.compiler.is_dynamo_compiling()
+
+
 def channels_last_on_cpu(x: Tensor) -> Tensor:
     """Returns the same images stored pixel by pixel, where they are on the CPU and not exported.
 
     There a training step of V1 takes 0.6 times as long: BatchNorm, pools and grouped convolutions are faster. ONNX
     knows no such thing, and torch.export would tie the strides to conditions on the sizes.
     """
-    if x.device.type != 'cpu' or torch.onnx.is_in_onnx_export() or torch.compiler.is_exporting():
+    if x.device.type != 'cpu' or torch.onnx.is_in_onnx_export() or is_exporting():
         return x
     return x.contiguous(memory_format=torch.channels_last)
 

@@ -32,7 +32,12 @@ class Reorder(nn.Module):
 def concatenate(sources: Sequence[Tensor], slices: Sequence[Slice]) -> Tensor:
     """Concatenate slices of the channels of (N, C, H, W)."""
     parts = [sources[s.source][:, s.first:s.last:s.step] for s in slices]
-    return parts[0] if len(parts) == 1 else torch.cat(parts, 1)
+    if len(parts) == 1:
+        return parts[0]
+    if torch.compiler.is_dynamo_compiling() and parts[0].device.type == 'cpu':
+        # torch.compile stores a concatenation of slices channel by channel, and transposes it for the convolution.
+        return torch.cat([part.permute(0, 2, 3, 1) for part in parts], 3).permute(0, 3, 1, 2)
+    return torch.cat(parts, 1)
 
 
 def is_foldable(layer: ConvModule) -> bool:

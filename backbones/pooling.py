@@ -2,9 +2,10 @@
 
 import copy
 
-import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+
+from shufflenet_zoo.backbones.base import is_exporting
 
 
 class ExportableMaxPool(nn.MaxPool2d):
@@ -14,7 +15,7 @@ class ExportableMaxPool(nn.MaxPool2d):
     """
 
     def forward(self, x: Tensor) -> Tensor:
-        if not torch.compiler.is_exporting():
+        if not is_exporting():
             return super().forward(x)
         if self.ceil_mode:
             x = F.pad(x, (0, 1, 0, 1), value=float('-inf'))
@@ -28,7 +29,7 @@ class ExportableAvgPool(nn.AvgPool2d):
     """
 
     def forward(self, x: Tensor) -> Tensor:
-        if not torch.compiler.is_exporting():
+        if not is_exporting():
             return super().forward(x)
         channels, size = x.shape[1], self.kernel_size
         weight = x.new_full((1, 1, size, size), 1 / size**2).expand(channels, 1, size, size)

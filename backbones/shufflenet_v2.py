@@ -91,8 +91,9 @@ class InvertedResidual(BaseModule):
         elif self.unit.splits_even_odd:
             out = torch.cat((x[:, ::2], self._main(x[:, 1::2])), 1)
         else:
-            half = self.unit.mid_channels
-            out = torch.cat((x[:, :half], self._main(x[:, half:])), 1)
+            # Its gradient is one concatenation, that of two slices two zero-filled copies and their sum.
+            shortcut, x = x.split((self.unit.mid_channels, x.shape[1] - self.unit.mid_channels), 1)
+            out = torch.cat((shortcut, self._main(x)), 1)
         return channel_shuffle(out, 2, self.training) if self.unit.shuffle == 'interleave' else out
 
     def forward(self, x: Tensor) -> Tensor:

@@ -8,6 +8,8 @@ import pytest
 
 # mindspore's own oneDNN falls to a reference convolution on AVX-512, ten times slower; it reads this once.
 os.environ.setdefault('ONEDNN_MAX_CPU_ISA', 'AVX2')
+# The tests' networks are too small for more threads, and pytest's processes share the cores.
+os.environ.setdefault('OMP_NUM_THREADS', '1')
 
 
 @pytest.fixture(autouse=True)

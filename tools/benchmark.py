@@ -21,8 +21,8 @@ def parse_args() -> argparse.Namespace:
                         metavar='NAME', help=f'measure these only: {", ".join(PROCESSES)}, start (start-up, memory)')
     parser.add_argument('--networks', nargs='+', metavar='NAME', help='measure these only, such as ours/v2')
     parser.add_argument('--batches', nargs='+', type=int, metavar='N', help='these batch sizes only')
-    parser.add_argument('--seconds', type=float, default=6,
-                        help='for how long each engine repeats the networks of a batch size (default: 6)')
+    parser.add_argument('--seconds', type=float, default=4,
+                        help='for how long each engine repeats the networks of a batch size (default: 4)')
     parser.add_argument('--threads', type=int, default=os.cpu_count(), help='threads of an engine (default: all cores)')
     parser.add_argument('--out', metavar='DIR', default='work_dirs/benchmark',
                         help='where results.json, results.md and results.svg go (default: work_dirs/benchmark)')

@@ -13,7 +13,7 @@ from importlib.metadata import PackageNotFoundError, version
 from itertools import groupby
 from typing import Any
 
-from shufflenet_zoo.benchmark.cases import Case, Ratio
+from shufflenet_zoo.benchmark.cases import ENVIRONMENTS, Case, Ratio
 from shufflenet_zoo.errors import BenchmarkError
 
 _PACKAGES = (
@@ -97,6 +97,8 @@ def _work(job: str, cases: Sequence[Case], threads: int, seconds: float) -> dict
     """Let a fresh process measure."""
     orders = {'job': job, 'cases': [case.as_dict() for case in cases], 'threads': threads, 'seconds': seconds}
     environment = os.environ | {'OMP_NUM_THREADS': str(threads), 'BENCHMARK_START': repr(time.time())}
+    if cases:
+        environment |= ENVIRONMENTS.get(cases[0].process, {})
     worker = subprocess.run([sys.executable, '-m', 'shufflenet_zoo.benchmark.worker'], input=json.dumps(orders),
                             capture_output=True, text=True, env=environment, check=False)
     if worker.returncode:

@@ -111,6 +111,8 @@ def _onnxruntime(model: nn.Module, images: torch.Tensor, threads: int, int8: boo
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.log_severity_level = 3
+    # The threads of a session that waits would otherwise take the cores from the one that is measured.
+    options.add_session_config_entry('session.force_spinning_stop', '1')
     session = onnxruntime.InferenceSession(str(_exported(model, images, 'onnx', int8)), options,
                                            providers=['CPUExecutionProvider'])
     feed = {session.get_inputs()[0].name: images.numpy()}

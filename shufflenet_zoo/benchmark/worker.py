@@ -15,6 +15,7 @@ from shufflenet_zoo.benchmark.roofline import measure_peaks
 
 _MODULES = {
     'mindspore': 'shufflenet_zoo.benchmark.mindspore_engines',
+    'mindspore-as-installed': 'shufflenet_zoo.benchmark.mindspore_engines',
     'detection': 'shufflenet_zoo.benchmark.detection_engines',
 }
 _TORCH = 'shufflenet_zoo.benchmark.torch_engines'

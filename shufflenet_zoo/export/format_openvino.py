@@ -34,8 +34,7 @@ def quantize(source: Path, path: Path, batches: Sequence[np.ndarray]) -> None:
     import nncf
     logging.getLogger('nncf').setLevel(logging.ERROR)
     model = openvino.Core().read_model(str(source))
-    quantized = nncf.quantize(model, nncf.Dataset(list(batches)), subset_size=len(batches),
-                              preset=nncf.QuantizationPreset.MIXED)
+    quantized = nncf.quantize(model, nncf.Dataset(list(batches)), subset_size=len(batches))
     _save(quantized, path, _texts(model), half=False)
 
 

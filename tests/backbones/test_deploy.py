@@ -2,6 +2,7 @@
 
 import copy
 import io
+import re
 
 import numpy as np
 import pytest
@@ -209,6 +210,22 @@ def test_export_takes_any_batch_and_size(cfg):
         x = images(cfg, *size)
         with torch.no_grad():
             assert difference(program.module()(x), deployed(x)) <= BOUND
+
+
+def test_compiled_graph_is_not_the_exported_one():
+    graphs = []
+
+    def capture(graph, inputs):
+        graphs.append(graph)
+        return graph.forward
+
+    torch.compile(to_deploy(build(V2)), backend=capture)(images(V2))
+    code, = (graph.code for graph in graphs)
+    concatenations = re.findall(r'cat\(\[[^]]*\], (\d)\)', code)
+    # At its own stride, and pixel by pixel, concatenations along the last dimension included.
+    assert re.search(r'max_pool2d\(\w+, 3, 2, 1', code)
+    assert 'memory_format = torch.channels_last' in code
+    assert concatenations and set(concatenations) == {'3'}
 
 
 def test_compiles_without_a_graph_break():

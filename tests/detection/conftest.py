@@ -1,19 +1,10 @@
 """Detection needs mmdet and mmcv's compiled operators."""
 
 import pytest
-import torch
 from tiny_coco import write_coco
 
 pytest.importorskip('mmcv._ext')
 pytest.importorskip('mmdet')
-
-
-@pytest.fixture(scope='session', autouse=True)
-def _one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope='session')

@@ -6,7 +6,6 @@ import sys
 from pathlib import Path
 
 import pytest
-import torch
 from tiny_job import ROOT, write_config
 
 from shufflenet_zoo import cli
@@ -55,14 +54,6 @@ def refused(call):
 
 def _files(folder: Path) -> set[Path]:
     return {path for path in folder.rglob('*') if '__pycache__' not in path.parts}
-
-
-@pytest.fixture(scope='session', autouse=True)
-def _one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope='session')

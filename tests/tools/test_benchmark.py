@@ -64,23 +64,40 @@ def test_every_case_can_be_built_and_every_ratio_is_measured():
     engines = {engine for group in PROCESSES.values() for engine in group}
     for case in (*STANDARD_CASES, *STANDARD_STARTS):
         assert case.engine in engines
-        assert case.network in {'mindspore': MINDSPORE, 'detection': DETECTORS}.get(case.process, TORCH)
+        networks = {'mindspore': MINDSPORE, 'detection': DETECTORS}
+        assert case.network in networks.get(case.process.removesuffix('-as-installed'), TORCH)
     for ratio in STANDARD_RATIOS:
         assert set(ratio.cases) <= set(STANDARD_CASES)
         assert len({case.batch for case in ratio.cases}) == 1
 
 
-def test_measures_in_turns_in_a_process_of_its_own(call, tmp_path):
+@pytest.mark.parametrize('process, network, count', [('torch', 'torchvision/mobilenet_v3_small', 1),
+                                                     ('mindspore', 'ours/v2', 2)])
+def test_measures_in_turns_in_a_process_of_its_own(call, tmp_path, process, network, count):
     status, output, errors = call(
-        'benchmark', '--processes', 'torch', '--networks', 'torchvision/mobilenet_v3_small', '--batches', 1,
-        '--seconds', 0, '--threads', 1, '--out', tmp_path / 'out')
+        'benchmark', '--processes', process, '--networks', network, '--batches', 1, '--seconds', 0, '--threads', 1,
+        '--out', tmp_path / 'out')
     assert status == 0, errors
-    assert any('torchvision/mobilenet_v3_small' in line for line in output)
+    assert any(network in line for line in output)
     found = json.loads((tmp_path / 'out' / 'results.json').read_text())
-    times, = found['times_ms'].values()
-    assert len(times) >= 5 and min(times) > 0
-    assert found['machine']['packages']['torch']
+    assert len(found['times_ms']) == count
+    assert all(len(times) >= 5 and min(times) > 0 for times in found['times_ms'].values())
+    assert found['machine']['packages'][process]
     assert {path.name for path in (tmp_path / 'out').iterdir()} == {'results.json', 'results.md', 'results.svg'}
+
+
+def test_environment_of_a_process(monkeypatch):
+    environments = []
+
+    def run(*arguments, **options):
+        environments.append(options['env'])
+        return subprocess.CompletedProcess([], 0, '{}', '')
+
+    monkeypatch.setattr(measure.subprocess, 'run', run)
+    monkeypatch.setenv('ONEDNN_MAX_CPU_ISA', 'AVX2')
+    for engine in ('mindspore-as-installed', 'mindspore'):
+        measure._work('times', [Case('mindcv/v1', engine, 8)], 1, 0)
+    assert [environment['ONEDNN_MAX_CPU_ISA'] for environment in environments] == ['DEFAULT', 'AVX2']
 
 
 def test_checkpointing_saves_activations():
