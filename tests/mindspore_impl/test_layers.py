@@ -86,11 +86,12 @@ def test_groups_that_do_not_divide_are_refused():
 
 @pytest.mark.parametrize('size', [(8, 8), (7, 9), (7, 8), (8, 3), (2, 2), (1, 2)])
 @pytest.mark.parametrize('padding', ['symmetric', 'same', 'ceil'])
-def test_max_pool_equals_pytorch(padding, size):
+@pytest.mark.parametrize('training', [False, True])
+def test_max_pool_equals_pytorch(padding, size, training):
     if padding == 'ceil' and min(size) < 2:
         pytest.skip('the ceil-mode pool has no output')
     x = random(2, 3, *size) - 5  # below zero: a pad of zeros would win
-    cell, layer = layers.MaxPool(padding), torch_layers.max_pool(padding)
+    cell, layer = layers.MaxPool(padding).set_train(training), torch_layers.max_pool(padding)
     expected = torch.tensor(x, requires_grad=True)
     layer(expected).square().sum().backward()
     np.testing.assert_array_equal(cell(ms.Tensor(x)).asnumpy(), layer(expected).detach().numpy())
