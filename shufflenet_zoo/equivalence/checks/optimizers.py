@@ -17,7 +17,7 @@ _NO_DECAY = {'norm_decay_mult': 0, 'bias_decay_mult': 0}
 OPTIMIZERS = {
     'SGD': {'type': 'SGD', 'lr': 3e-4, 'momentum': 0.9, 'weight_decay': 0.5},
     # With its default eps of 1e-8, Adam turns the rounding noise of a gradient that is zero into a full step.
-    'AdamW': {'type': 'AdamW', 'lr': 3e-4, 'weight_decay': 0.5, 'eps': 0.1},
+    'AdamW': {'type': 'AdamW', 'lr': 3e-5, 'weight_decay': 5, 'eps': 0.1},
 }
 
 
