@@ -30,6 +30,7 @@ _CHECKS = {
     'training': 'loss and features in training mode',
     'statistics': "BatchNorm's running statistics after the iteration",
     'gradients': 'gradients of every parameter and of the images',
+    'smooth': 'the same gradients with SiLU in the place of ReLU',
     'optimizers': 'losses and weights over several steps of every optimizer',
     'digits': 'a whole training on the digits',
     'precision': 'mixed precision, Euclidean norm',
@@ -96,7 +97,7 @@ def _section(name: str, measurements: Sequence[Measurement], curves: Sequence) -
         checks.setdefault(one.check, []).append(one)
     if 'forward' in checks:
         yield from _by_stage(checks['forward'])
-    for check in ('units', 'gradients'):
+    for check in ('units', 'gradients', 'smooth'):
         if check in checks:
             yield f'<h3>Differences by layer: {_CHECKS[check]}</h3>'
             first = checks[check][0].case

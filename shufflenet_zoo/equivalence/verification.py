@@ -17,7 +17,7 @@ from shufflenet_zoo.equivalence.checks.forward import check_forward
 from shufflenet_zoo.equivalence.checks.optimizers import check_optimizers
 from shufflenet_zoo.equivalence.checks.precision import check_precision
 from shufflenet_zoo.equivalence.checks.preprocessing import check_preprocessing
-from shufflenet_zoo.equivalence.checks.training import check_training
+from shufflenet_zoo.equivalence.checks.training import check_smooth_gradients, check_training
 from shufflenet_zoo.equivalence.checks.weights import check_weights
 from shufflenet_zoo.equivalence.coverage import CASES, Case, cases_of, training_mode_of
 from shufflenet_zoo.equivalence.measurement import Measurement, Outcome
@@ -27,7 +27,7 @@ from shufflenet_zoo.equivalence.trio import build_trio
 from shufflenet_zoo.errors import DependencyError
 
 # The checks that one process runs on one network; the others for one network of every family.
-_EVERY_NETWORK = (('weights', 'training', 'optimizers'), ('forward',))
+_EVERY_NETWORK = (('weights', 'training', 'optimizers'), ('smooth',), ('forward',))
 _ONE_OF_FAMILY = (('digits',), ('precision', 'exports'))
 CHECK_NAMES = ('preprocessing', *(name for group in (*_EVERY_NETWORK, *_ONE_OF_FAMILY) for name in group))
 _TASKS_PER_PROCESS = 16
@@ -183,6 +183,8 @@ def _outcomes(task: _Task) -> Iterator[Outcome]:
                             ('optimizers', check_optimizers)):
             if name in task.checks:
                 yield check(trio)
+    if 'smooth' in task.checks:
+        yield check_smooth_gradients(task.subject, task.mode, mutation)
     if 'forward' in task.checks:
         yield check_forward(task.subject, task.cases, mutation)
     for name, check in (('digits', check_digits), ('precision', check_precision), ('exports', check_exports)):

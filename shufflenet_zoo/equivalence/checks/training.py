@@ -1,22 +1,24 @@
 """Forward and backward pass in training mode: features, BatchNorm's statistics, gradients."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from shufflenet_zoo.arch import Plan
 from shufflenet_zoo.equivalence.measurement import Measurement, Outcome, calibrated, relative
+from shufflenet_zoo.equivalence.mutations import Mutation
 from shufflenet_zoo.equivalence.signal import draw_images
 from shufflenet_zoo.equivalence.subject import Subject
 from shufflenet_zoo.equivalence.training_pass import TrainingPass
-from shufflenet_zoo.equivalence.trio import Trio
+from shufflenet_zoo.equivalence.trio import Trio, build_trio
 
 TRAINING_BOUND = 1e-5
 STATISTICS_BOUND = 1e-5
 # An activation within rounding of ReLU's kink falls on either side of it, and changes all gradients before it by its
 # share in the batch, a few thousandths. What computes a gradient wrongly changes it by its own size.
 GRADIENT_BOUND = 1e-2
+SMOOTH_GRADIENT_BOUND = 1e-4
 # Gradients are compared relative to their tensor's largest, but at least to this part of the largest of all.
 _LEAST_SCALE = 1e-3
 # What is analytically zero may be this part of the largest of all gradients.
@@ -88,6 +90,16 @@ def check_training(trio: Trio) -> Outcome:
     return Outcome((*measurements, *gradients))
 
 
+def check_smooth_gradients(subject: Subject, mode: str, mutation: Mutation | None) -> Outcome:
+    """Compare all gradients of the network with SiLU in the place of ReLU, whose kink bounds the other comparison."""
+    smooth = replace(subject, backbone={**subject.backbone, 'act_cfg': {'type': 'SiLU'}})
+    trio = build_trio(smooth, mode, mutation)
+    reference = _run_reference(trio, 0)
+    actual = trio.mindspore.differentiate(reference.images, reference.labels)
+    case = f'{"x".join(map(str, reference.images.shape))} {mode}, SiLU'
+    return Outcome(tuple(_compare_gradients(smooth, case, reference, actual, 'smooth', SMOOTH_GRADIENT_BOUND)))
+
+
 def _run_reference(trio: Trio, seed: int) -> _Reference:
     images, labels = draw_batch(trio.subject, seed)
     networks = (trio.exact, trio.single)
@@ -129,14 +141,15 @@ def _gradient_differences(subject: Subject, exact: TrainingPass, other: Training
         for name, gradient in exact.gradients.items() if name not in zeros and name in other.gradients}
 
 
-def _compare_gradients(subject: Subject, case: str, reference: _Reference, actual: TrainingPass) -> list[Measurement]:
+def _compare_gradients(subject: Subject, case: str, reference: _Reference, actual: TrainingPass,
+                       check: str = 'gradients', least: float = GRADIENT_BOUND) -> list[Measurement]:
     """Compare all gradients by name, against one noise floor for all."""
     exact, single = reference.passes
 
     def measure(item: str, difference: float, bound: float, floor: float | None = None) -> Measurement:
-        return Measurement(subject.name, 'gradients', case, item, difference, bound, floor)
+        return Measurement(subject.name, check, case, item, difference, bound, floor)
 
-    bound = calibrated(GRADIENT_BOUND, reference.noise)
+    bound = calibrated(least, reference.noise)
     differences = _gradient_differences(subject, exact, actual)
     measurements = [measure(name, difference, bound, reference.floors[name])
                     for name, difference in differences.items()]
