@@ -144,16 +144,20 @@ def _run_all(tasks: Sequence[_Task], jobs: int) -> Iterator[tuple[int, tuple[Out
         for index, task in enumerate(tasks):
             yield index, _run(task)
         return
-    # MindSpore forks badly, and keeps the memory of every graph that it compiled.
+    # MindSpore forks badly, and keeps the memory of every graph that it compiled, so that processes must end. A pool
+    # with max_tasks_per_child is not safe: CPython 3.11 may not replace a process and wait for it forever.
     context = multiprocessing.get_context('spawn')
-    with ProcessPoolExecutor(jobs, context, max_tasks_per_child=_TASKS_PER_PROCESS) as pool:
-        futures = {pool.submit(_run_alone, task, jobs): index for index, task in enumerate(tasks)}
-        try:
-            for future in as_completed(futures):
-                yield futures[future], future.result()
-        except BaseException:
-            pool.shutdown(cancel_futures=True)
-            raise
+    numbered = list(enumerate(tasks))
+    for first in range(0, len(tasks), jobs * _TASKS_PER_PROCESS):
+        with ProcessPoolExecutor(jobs, context) as pool:
+            futures = {pool.submit(_run_alone, task, jobs): index
+                       for index, task in numbered[first:first + jobs * _TASKS_PER_PROCESS]}
+            try:
+                for future in as_completed(futures):
+                    yield futures[future], future.result()
+            except BaseException:
+                pool.shutdown(cancel_futures=True)
+                raise
 
 
 def _run_alone(task: _Task, jobs: int) -> tuple[Outcome, ...]:

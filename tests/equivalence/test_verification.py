@@ -7,7 +7,7 @@ from html.parser import HTMLParser
 
 import pytest
 
-from shufflenet_zoo.equivalence import CHECK_NAMES, FAST_VARIANTS, named_subjects, verify
+from shufflenet_zoo.equivalence import CHECK_NAMES, FAST_VARIANTS, named_subjects, verification, verify
 from shufflenet_zoo.equivalence.records import REPORT_NAME, Destinations
 
 # What a check measures beside what it is named after.
@@ -47,6 +47,13 @@ def test_every_parameter_and_the_images_have_a_compared_gradient(found, name):
     expected = {f'{conv}.{part}' for conv in subject.plan.named_convs()
                 for part in ('conv.weight', 'bn.weight', 'bn.bias')}
     assert compared == {*expected, 'head.fc.weight', 'head.fc.bias', 'images'}
+
+
+def test_processes_are_replaced_and_all_tasks_done(monkeypatch):
+    monkeypatch.setattr(verification, '_TASKS_PER_PROCESS', 1)
+    names = ['shufflenet_v2_0.25x', 'shufflenet_v2_0.33x', 'shufflenet_v1_g1_0.25x']
+    found = verify(named_subjects(names), ('weights',), jobs=2)
+    assert [name for name, _ in found.outcomes] == names
 
 
 def test_both_trainings_learn_the_digits(found):
