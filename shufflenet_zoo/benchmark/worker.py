@@ -21,8 +21,8 @@ _MODULES = {
 _TORCH = 'shufflenet_zoo.benchmark.torch_engines'
 _WARM_UP = 2
 _MIN_ROUNDS = 5
-# Milliseconds below which it matters what another network left in the cache.
-_SHORT = 50
+# Milliseconds for which a network that is faster runs again and again in its turn.
+_TURN = 50
 _ALLOCATED_BY_TORCH = ('eager', 'traced', 'compiled', 'training')
 
 
@@ -49,14 +49,19 @@ def measure_in_turns(cases: list[Case], threads: int, seconds: float) -> dict[st
     begin, rounds = time.perf_counter(), 0
     while rounds < _MIN_ROUNDS or time.perf_counter() - begin < seconds:
         for name, run in runs.items():
-            if times[name] and times[name][-1] < _SHORT:
-                # A network that runs again and again finds its weights in the cache, and not those of the one before.
-                run()
-            start = time.perf_counter()
-            run()
-            times[name].append((time.perf_counter() - start) * 1e3)
+            turn = [_milliseconds(run)]
+            while sum(turn) < _TURN:
+                turn.append(_milliseconds(run))
+            # The first run finds the weights and threads of another network in their places.
+            times[name] += turn[1:] or turn
         rounds += 1
     return times
+
+
+def _milliseconds(run: Callable[[], object]) -> float:
+    start = time.perf_counter()
+    run()
+    return (time.perf_counter() - start) * 1e3
 
 
 def measure_start(case: Case, threads: int) -> dict[str, float]:
