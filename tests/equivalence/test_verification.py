@@ -118,7 +118,7 @@ def test_the_report_is_one_well_formed_file_with_all_content(found, folder):
     check_content(' '.join(page.texts), found)
     for name in FAST_VARIANTS:
         plots = [label for label in page.images if label.startswith(name)]
-        assert len(plots) == 4, plots
+        assert len(plots) == 5, plots
         assert any('loss curves' in label for label in plots)
 
 
