@@ -1,9 +1,12 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from shufflenet_zoo.equivalence import named_subjects
-from shufflenet_zoo.equivalence.checks.training import zero_gradients
+from shufflenet_zoo.equivalence.checks.training import check_smooth_gradients, zero_gradients
 from shufflenet_zoo.equivalence.signal import check_signal, draw_images, signal_weights
+from shufflenet_zoo.equivalence.subject import Subject
 from shufflenet_zoo.equivalence.torch_network import TorchNetwork, tensor_shapes
 from shufflenet_zoo.errors import CheckpointError
 
@@ -39,3 +42,10 @@ def test_the_gradients_called_zero_are_those_that_are_zero_in_double_precision(s
     vanishing = {name for name, gradient in gradients.items() if np.abs(gradient).max() < 1e-12 * largest}
     assert vanishing == zero_gradients(subject.plan)
     assert 16 <= len(vanishing) <= 48
+
+
+def test_smooth_gradients_of_a_users_network_whose_activation_has_weights():
+    subject = Subject('prelu', {'type': 'ShuffleNetV2', 'widen_factor': 0.5, 'act_cfg': {'type': 'PReLU'}})
+    subject = replace(subject, tensors=signal_weights(subject.plan, tensor_shapes(subject)))
+    outcome = check_smooth_gradients(subject, 'PyNative', None)
+    assert outcome.measurements and all(one.passed for one in outcome.measurements)
