@@ -7,7 +7,7 @@ import mindspore as ms
 import numpy as np
 import torch
 from mindspore import nn as ms_nn
-from networks import build, carry_signal
+from networks import build, randomise
 from torch import nn
 
 from shufflenet_zoo.mindspore_impl.shufflenet_v1 import ShuffleNetV1
@@ -23,18 +23,6 @@ def torch_name(name: str) -> str:
     """The name in PyTorch of a parameter in MindSpore."""
     module, _, word = name.rpartition('.')
     return f'{module}.{WORDS.get(word, word)}'
-
-
-def randomise(model: nn.Module) -> nn.Module:
-    """Gives a model weights that hide no error, those of other norms and of PReLU included."""
-    generator = torch.Generator().manual_seed(2)
-    for module in carry_signal(model).modules():
-        if isinstance(module, (nn.GroupNorm, nn.LayerNorm)):
-            nn.init.uniform_(module.weight, 0.5, 1.5, generator=generator)
-            nn.init.uniform_(module.bias, -0.5, 0.5, generator=generator)
-        elif isinstance(module, nn.PReLU):
-            nn.init.uniform_(module.weight, 0.1, 0.4, generator=generator)
-    return model
 
 
 def copy_weights(source: nn.Module, target: ms_nn.Cell) -> None:
@@ -55,7 +43,7 @@ def build_cell(cfg: dict, **overrides) -> ms_nn.Cell:
 
 def twins(cfg: dict, **overrides) -> tuple[nn.Module, ms_nn.Cell]:
     """Builds a backbone in both frameworks, with the same random weights, in evaluation mode."""
-    model, cell = randomise(build(cfg, **overrides)).eval(), build_cell(cfg, **overrides)
+    model, cell = randomise(build(cfg, **overrides)), build_cell(cfg, **overrides)
     copy_weights(model, cell)
     return model, cell.set_train(False)
 

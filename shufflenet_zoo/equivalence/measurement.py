@@ -1,7 +1,7 @@
 """What the checks measure: one difference beside its bound, and how differences are taken."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -108,3 +108,28 @@ def largest_relative(actual: Mapping[str, np.ndarray], expected: Mapping[str, np
     """Return the largest relative difference among tensors of equal names, and the name it belongs to."""
     found = [(relative(actual[name], expected[name]), name) for name in expected]
     return max(found, key=lambda pair: math.inf if math.isnan(pair[0]) else pair[0])
+
+
+def compare_tensors(
+    network: str,
+    check: str,
+    case: str,
+    bound: Callable[[float], float],
+    exact: Mapping[str, np.ndarray],
+    single: Mapping[str, np.ndarray],
+    actual: Mapping[str, np.ndarray],
+) -> list[Measurement]:
+    """Measure tensors of equal names.
+
+    Args:
+        network: The network's name.
+        check: The check.
+        case: The circumstances.
+        bound: Makes the bound of a difference from its noise floor.
+        exact: What PyTorch computed in double precision; every difference is measured from it.
+        single: What PyTorch computed in single precision, whose difference is the noise floor.
+        actual: What MindSpore computed.
+    """
+    floors = {name: relative(single[name], array) for name, array in exact.items()}
+    return [Measurement(network, check, case, name, relative(actual[name], array), bound(floors[name]), floors[name])
+            for name, array in exact.items()]

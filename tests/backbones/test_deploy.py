@@ -7,7 +7,7 @@ import re
 import numpy as np
 import pytest
 import torch
-from networks import STRUCTURES, V1, V2, build, carry_signal, images
+from networks import STRUCTURES, V1, V2, build, images, randomise
 from torch import nn
 
 from shufflenet_zoo.backbones import to_deploy
@@ -49,18 +49,6 @@ def difference(features, expected) -> float:
     """Largest difference of any output, relative to the largest value of that output."""
     assert len(features) == len(expected)
     return max(float((a - b).abs().max() / b.abs().max()) for a, b in zip(features, expected, strict=True))
-
-
-def randomise(model: nn.Module) -> nn.Module:
-    """Gives a model weights that hide no error, those of other norms and of PReLU included."""
-    generator = torch.Generator().manual_seed(2)
-    for module in carry_signal(model).modules():
-        if isinstance(module, (nn.GroupNorm, nn.LayerNorm)):
-            nn.init.uniform_(module.weight, 0.5, 1.5, generator=generator)
-            nn.init.uniform_(module.bias, -0.5, 0.5, generator=generator)
-        elif isinstance(module, nn.PReLU):
-            nn.init.uniform_(module.weight, 0.1, 0.4, generator=generator)
-    return model.eval()
 
 
 @torch.no_grad()

@@ -9,8 +9,8 @@ import torch
 from mindspore import nn
 from mmpretrain.models import build_classifier as build_peer
 from mmpretrain.registry import MODELS as PEERS
-from networks import V1, V2
-from twins import copy_weights, randomise
+from networks import V1, V2, randomise
+from twins import copy_weights
 
 from shufflenet_zoo.errors import CheckpointError, ConfigError
 from shufflenet_zoo.mindspore_impl.checkpoint import save_weights
@@ -38,7 +38,7 @@ def logits_and_labels() -> tuple[np.ndarray, np.ndarray]:
 
 @pytest.mark.parametrize('backbone', [V1, V2 | {'out_indices': (0, 3)}], ids=['v1', 'v2'])
 def test_logits_equal_mmpretrain(backbone):
-    peer = randomise(build_peer(config(backbone))).eval()
+    peer = randomise(build_peer(config(backbone)))
     classifier, _ = build_classifier(config(backbone))
     copy_weights(peer, classifier)
     x = np.random.default_rng(0).standard_normal((3, 3, 64, 64)).astype(np.float32)

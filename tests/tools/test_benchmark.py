@@ -62,9 +62,9 @@ def test_tables_of_a_document_are_replaced():
 
 def test_every_case_can_be_built_and_every_ratio_is_measured():
     engines = {engine for group in PROCESSES.values() for engine in group}
+    networks = {'mindspore': MINDSPORE, 'detection': DETECTORS}
     for case in (*STANDARD_CASES, *STANDARD_STARTS):
         assert case.engine in engines
-        networks = {'mindspore': MINDSPORE, 'detection': DETECTORS}
         assert case.network in networks.get(case.process.removesuffix('-as-installed'), TORCH)
     for ratio in STANDARD_RATIOS:
         assert set(ratio.cases) <= set(STANDARD_CASES)

@@ -1,12 +1,11 @@
 """The features of every stage, and the logits, in evaluation mode."""
 
-from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
 
 from shufflenet_zoo.equivalence.coverage import Case
-from shufflenet_zoo.equivalence.measurement import Measurement, Outcome, relative
+from shufflenet_zoo.equivalence.measurement import Measurement, Outcome, compare_tensors
 from shufflenet_zoo.equivalence.mindspore_network import PYNATIVE
 from shufflenet_zoo.equivalence.mutations import Mutation
 from shufflenet_zoo.equivalence.signal import check_signal, draw_images
@@ -30,28 +29,20 @@ def check_forward(subject: Subject, cases: tuple[Case, ...], mutation: Mutation 
         images = draw_images(case.shape)
         exact = trio.exact.evaluate(images)
         check_signal(subject.name, exact)
-        measurements += _compare(subject.name, 'forward', str(case), exact, trio.single.evaluate(images),
-                                 trio.mindspore.evaluate(images))
+        measurements += compare_tensors(subject.name, 'forward', str(case), _strict, exact,
+                                        trio.single.evaluate(images), trio.mindspore.evaluate(images))
         if runs_units:
             measurements += _compare_units(trio, case, images)
     return Outcome(tuple(measurements))
 
 
 def _compare_units(trio: Trio, case: Case, images: np.ndarray) -> list[Measurement]:
-    return _compare(trio.subject.name, 'units', str(case), trio.exact.evaluate_units(images),
-                    trio.single.evaluate_units(images), trio.mindspore.evaluate_units(images))
+    return compare_tensors(trio.subject.name, 'units', str(case), _strict, trio.exact.evaluate_units(images),
+                           trio.single.evaluate_units(images), trio.mindspore.evaluate_units(images))
 
 
-def _compare(
-    network: str,
-    check: str,
-    case: str,
-    exact: Mapping[str, np.ndarray],
-    single: Mapping[str, np.ndarray],
-    actual: Mapping[str, np.ndarray],
-) -> list[Measurement]:
-    return [Measurement(network, check, case, name, relative(actual[name], exact[name]), FORWARD_BOUND,
-                        relative(single[name], exact[name])) for name in exact]
+def _strict(floor: float) -> float:
+    return FORWARD_BOUND
 
 
 def _fitted(case: Case, subject: Subject) -> Case:

@@ -2,11 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 
 from shufflenet_zoo.arch import Plan
-from shufflenet_zoo.equivalence.measurement import Measurement, Outcome, calibrated, relative
+from shufflenet_zoo.equivalence.measurement import Measurement, Outcome, calibrated, compare_tensors, relative
 from shufflenet_zoo.equivalence.mutations import Mutation
 from shufflenet_zoo.equivalence.signal import draw_images
 from shufflenet_zoo.equivalence.subject import Subject
@@ -81,11 +82,12 @@ def check_training(trio: Trio) -> Outcome:
             break
     name, (exact, single) = trio.subject.name, reference.passes
     losses = ({'loss': np.array(found.loss)} for found in (exact, single, actual))
+    training = partial(calibrated, TRAINING_BOUND)
     measurements = [
-        *_compare(name, 'training', case, TRAINING_BOUND, *losses),
-        *_compare(name, 'training', case, TRAINING_BOUND, exact.features, single.features, actual.features),
-        *_compare(name, 'statistics', case, STATISTICS_BOUND, *reference.statistics,
-                  _statistics(trio.mindspore.tensors())),
+        *compare_tensors(name, 'training', case, training, *losses),
+        *compare_tensors(name, 'training', case, training, exact.features, single.features, actual.features),
+        *compare_tensors(name, 'statistics', case, partial(calibrated, STATISTICS_BOUND), *reference.statistics,
+                         _statistics(trio.mindspore.tensors())),
     ]
     return Outcome((*measurements, *gradients))
 
@@ -110,23 +112,6 @@ def _run_reference(trio: Trio, seed: int) -> _Reference:
     statistics = tuple(_statistics(network.tensors()) for network in networks)
     floors = _gradient_differences(trio.subject, *passes)
     return _Reference(seed + 1, images, labels, passes, statistics, floors)
-
-
-def _compare(
-    network: str,
-    check: str,
-    case: str,
-    least: float,
-    exact: Mapping[str, np.ndarray],
-    single: Mapping[str, np.ndarray],
-    actual: Mapping[str, np.ndarray],
-) -> list[Measurement]:
-    measurements = []
-    for name in exact:
-        floor = relative(single[name], exact[name])
-        difference = relative(actual[name], exact[name])
-        measurements.append(Measurement(network, check, case, name, difference, calibrated(least, floor), floor))
-    return measurements
 
 
 def _statistics(tensors: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
