@@ -1,6 +1,8 @@
 """A network in MindSpore, as the checks see it."""
 
-from collections.abc import Callable, Mapping
+import os
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -13,6 +15,7 @@ from shufflenet_zoo.weights.layouts import entries
 GRAPH, PYNATIVE = 'Graph', 'PyNative'
 MODES = (GRAPH, PYNATIVE)
 LAYOUT = 'mindspore'
+_JIT_VARIABLE = 'MS_JIT'
 
 
 class MindSporeNetwork:
@@ -105,12 +108,24 @@ class MindSporeNetwork:
         return self.subject.convert(own, LAYOUT, back=True)
 
     def optimizer(self, config: Mapping[str, Any]) -> Callable[[], None]:
-        """Build our optimizer of an ``optim_wrapper``; calling it applies the gradients of the last pass."""
+        """Build our optimizer of an ``optim_wrapper``; calling it applies the gradients of the last pass.
+
+        It runs operator by operator in either mode, because to compile a step takes longer than all other checks of a
+        network; the training of the digits compares compiled ones.
+        """
+        import mindspore as ms
+
         from shufflenet_zoo.mindspore_impl.optimizers import build_optimizer
 
-        self._use_mode()
+        ms.set_context(mode=ms.PYNATIVE_MODE)
         optimizer = build_optimizer(self.model, config)
-        return lambda: optimizer.step([self._gradients[parameter.name] for parameter in optimizer.parameters])
+
+        def step() -> None:
+            ms.set_context(mode=ms.PYNATIVE_MODE)
+            with _without_jit():
+                optimizer.step([self._gradients[parameter.name] for parameter in optimizer.parameters])
+
+        return step
 
     def _use_mode(self) -> None:
         import mindspore as ms
@@ -167,6 +182,20 @@ def _build_derivative(model: Any) -> Any:
             return self.derive(images, labels)
 
     return Derivative()
+
+
+@contextmanager
+def _without_jit() -> Iterator[None]:
+    """Keep MindSpore from compiling those of its functions that ask for it."""
+    before = os.environ.get(_JIT_VARIABLE)
+    os.environ[_JIT_VARIABLE] = '0'
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[_JIT_VARIABLE]
+        else:
+            os.environ[_JIT_VARIABLE] = before
 
 
 def _bare(name: str) -> str:

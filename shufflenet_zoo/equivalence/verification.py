@@ -147,7 +147,8 @@ def _run_all(tasks: Sequence[_Task], jobs: int) -> Iterator[tuple[int, tuple[Out
     # MindSpore forks badly, and keeps the memory of every graph that it compiled, so that processes must end. A pool
     # with max_tasks_per_child is not safe: CPython 3.11 may not replace a process and wait for it forever.
     context = multiprocessing.get_context('spawn')
-    numbered = list(enumerate(tasks))
+    # The deepest first, so that no process is left with one at the end.
+    numbered = sorted(enumerate(tasks), key=lambda entry: _depth(entry[1]), reverse=True)
     for first in range(0, len(tasks), jobs * _TASKS_PER_PROCESS):
         with ProcessPoolExecutor(jobs, context) as pool:
             futures = {pool.submit(_run_alone, task, jobs): index
@@ -160,10 +161,19 @@ def _run_all(tasks: Sequence[_Task], jobs: int) -> Iterator[tuple[int, tuple[Out
                 raise
 
 
+def _depth(task: _Task) -> int:
+    """Return the number of convolutions in the network of a task."""
+    return len(task.subject.plan.named_convs()) if task.subject else 0
+
+
 def _run_alone(task: _Task, jobs: int) -> tuple[Outcome, ...]:
     """Run a task in a process of its own, on its share of the cores."""
     # Read when the frameworks are imported, which the first task does.
     os.environ.setdefault('OMP_NUM_THREADS', str(max(1, (os.cpu_count() or 1) // jobs)))
+    import mindspore as ms
+
+    # Otherwise its threads wait for each other's operators by spinning, on cores that the other processes need.
+    ms.runtime.launch_blocking()
     return _run(task)
 
 
