@@ -110,8 +110,8 @@ class MindSporeNetwork:
     def optimizer(self, config: Mapping[str, Any]) -> Callable[[], None]:
         """Build our optimizer of an ``optim_wrapper``; calling it applies the gradients of the last pass.
 
-        It runs operator by operator in either mode, because to compile a step takes longer than all other checks of a
-        network; the training of the digits compares compiled ones.
+        It runs operator by operator in either mode: to compile a step takes longer than all other checks of a network.
+        The training of the digits compares a compiled one.
         """
         import mindspore as ms
 

@@ -79,7 +79,8 @@ class TorchNetwork:
         outputs = self.model(x)
         loss = cross_entropy(outputs[-1], torch.from_numpy(labels).long())
         loss.backward()
-        gradients = {_bare(name): parameter.grad.numpy().copy() for name, parameter in self.model.named_parameters()
+        # Without copies: zero_grad forgets these tensors and does not overwrite them.
+        gradients = {_bare(name): parameter.grad.numpy() for name, parameter in self.model.named_parameters()
                      if parameter.grad is not None}
         return TrainingPass(loss.item(), self._named(outputs), gradients, x.grad.numpy())
 

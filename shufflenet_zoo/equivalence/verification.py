@@ -10,6 +10,7 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import chain
 
 from shufflenet_zoo.equivalence.checks.digits_training import check_digits
 from shufflenet_zoo.equivalence.checks.exports import check_exports
@@ -21,16 +22,16 @@ from shufflenet_zoo.equivalence.checks.training import check_smooth_gradients, c
 from shufflenet_zoo.equivalence.checks.weights import check_weights
 from shufflenet_zoo.equivalence.coverage import CASES, Case, cases_of, training_mode_of
 from shufflenet_zoo.equivalence.measurement import Measurement, Outcome
-from shufflenet_zoo.equivalence.mutations import MUTATIONS, get_mutation
+from shufflenet_zoo.equivalence.mutations import MUTATIONS, Mutation, get_mutation
 from shufflenet_zoo.equivalence.subject import FAST_VARIANTS, Subject
 from shufflenet_zoo.equivalence.trio import build_trio
 from shufflenet_zoo.errors import DependencyError
 
-# The checks that one process runs on one network; the others for one network of every family.
+# What processes that share one network divide among them; the second line is for one network of every family.
 _EVERY_NETWORK = (('weights', 'training', 'optimizers'), ('smooth',), ('forward',))
 _ONE_OF_FAMILY = (('digits',), ('precision', 'exports'))
 CHECK_NAMES = ('preprocessing', *(name for group in (*_EVERY_NETWORK, *_ONE_OF_FAMILY) for name in group))
-_TASKS_PER_PROCESS = 16
+_TASKS_PER_PROCESS = 4
 _PACKAGES = ('torch', 'mmcv', 'mmpretrain', 'mindspore')
 
 
@@ -131,7 +132,9 @@ def _plan(subjects: Sequence[Subject], checks: Collection[str], mutation: str | 
         tasks.append(_Task(users, ('preprocessing',), '', (), mutation))
     for position, subject in enumerate(subjects):
         chosen = cases or (CASES if len(subjects) == 1 else cases_of(position))
-        groups = (*_EVERY_NETWORK, *(_ONE_OF_FAMILY if subject.name in thorough else ()))
+        # Of several networks each has one process: two processes with the deepest one would fill the memory.
+        common = _EVERY_NETWORK if len(subjects) == 1 else (tuple(chain(*_EVERY_NETWORK)),)
+        groups = (*common, *(_ONE_OF_FAMILY if subject.name in thorough else ()))
         for group in groups:
             if wanted := tuple(check for check in group if check in checks):
                 tasks.append(_Task(subject, wanted, training_mode_of(position), chosen, mutation))
@@ -192,18 +195,23 @@ def _outcomes(task: _Task) -> Iterator[Outcome]:
         yield check_preprocessing([task.subject.config] if task.subject else [])
         return
     if set(_EVERY_NETWORK[0]) & set(task.checks):
-        trio = build_trio(task.subject, task.mode, mutation)
-        for name, check in (('weights', check_weights), ('training', check_training),
-                            ('optimizers', check_optimizers)):
-            if name in task.checks:
-                yield check(trio)
+        yield from _training_outcomes(task, mutation)
+        gc.collect()
     if 'smooth' in task.checks:
         yield check_smooth_gradients(task.subject, task.mode, mutation)
+        gc.collect()
     if 'forward' in task.checks:
         yield check_forward(task.subject, task.cases, mutation)
     for name, check in (('digits', check_digits), ('precision', check_precision), ('exports', check_exports)):
         if name in task.checks:
             yield check(task.subject, mutation)
+
+
+def _training_outcomes(task: _Task, mutation: Mutation | None) -> Iterator[Outcome]:
+    trio = build_trio(task.subject, task.mode, mutation)
+    for name, check in (('weights', check_weights), ('training', check_training), ('optimizers', check_optimizers)):
+        if name in task.checks:
+            yield check(trio)
 
 
 def _one_of_every_family(subjects: Sequence[Subject]) -> list[str]:

@@ -1,5 +1,6 @@
 """The features of every stage, and the logits, in evaluation mode."""
 
+import gc
 from dataclasses import replace
 
 import numpy as np
@@ -33,6 +34,9 @@ def check_forward(subject: Subject, cases: tuple[Case, ...], mutation: Mutation 
                                         trio.single.evaluate(images), trio.mindspore.evaluate(images))
         if runs_units:
             measurements += _compare_units(trio, case, images)
+        # A MindSpore cell is part of reference cycles, and the next network would stand beside this one.
+        del trio
+        gc.collect()
     return Outcome(tuple(measurements))
 
 
