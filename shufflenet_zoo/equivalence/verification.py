@@ -6,7 +6,7 @@ import logging
 import multiprocessing
 import os
 import time
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,17 +18,17 @@ from shufflenet_zoo.equivalence.checks.forward import check_forward
 from shufflenet_zoo.equivalence.checks.optimizers import check_optimizers
 from shufflenet_zoo.equivalence.checks.precision import check_precision
 from shufflenet_zoo.equivalence.checks.preprocessing import check_preprocessing
-from shufflenet_zoo.equivalence.checks.training import check_smooth_gradients, check_training
+from shufflenet_zoo.equivalence.checks.training import check_smooth_gradients, check_training, smooth_subject
 from shufflenet_zoo.equivalence.checks.weights import check_weights
 from shufflenet_zoo.equivalence.coverage import CASES, Case, cases_of, training_mode_of
 from shufflenet_zoo.equivalence.measurement import Measurement, Outcome
 from shufflenet_zoo.equivalence.mutations import MUTATIONS, Mutation, get_mutation
 from shufflenet_zoo.equivalence.subject import FAST_VARIANTS, Subject
-from shufflenet_zoo.equivalence.trio import build_trio
+from shufflenet_zoo.equivalence.trio import Trio, build_trio
 from shufflenet_zoo.errors import DependencyError
 
 # What processes that share one network divide among them; the second line is for one network of every family.
-_EVERY_NETWORK = (('weights', 'training', 'optimizers'), ('smooth',), ('forward',))
+_EVERY_NETWORK = (('weights', 'training'), ('smooth', 'optimizers'), ('forward',))
 _ONE_OF_FAMILY = (('digits',), ('precision', 'exports'))
 CHECK_NAMES = ('preprocessing', *(name for group in (*_EVERY_NETWORK, *_ONE_OF_FAMILY) for name in group))
 _TASKS_PER_PROCESS = 4
@@ -194,12 +194,11 @@ def _outcomes(task: _Task) -> Iterator[Outcome]:
     if task.checks == ('preprocessing',):
         yield check_preprocessing([task.subject.config] if task.subject else [])
         return
-    if set(_EVERY_NETWORK[0]) & set(task.checks):
-        yield from _training_outcomes(task, mutation)
-        gc.collect()
-    if 'smooth' in task.checks:
-        yield check_smooth_gradients(task.subject, task.mode, mutation)
-        gc.collect()
+    yield from _of_one_trio(task, task.subject, {'weights': check_weights, 'training': check_training}, mutation)
+    gc.collect()
+    yield from _of_one_trio(task, smooth_subject(task.subject),
+                            {'smooth': check_smooth_gradients, 'optimizers': check_optimizers}, mutation)
+    gc.collect()
     if 'forward' in task.checks:
         yield check_forward(task.subject, task.cases, mutation)
     for name, check in (('digits', check_digits), ('precision', check_precision), ('exports', check_exports)):
@@ -207,10 +206,13 @@ def _outcomes(task: _Task) -> Iterator[Outcome]:
             yield check(task.subject, mutation)
 
 
-def _training_outcomes(task: _Task, mutation: Mutation | None) -> Iterator[Outcome]:
-    trio = build_trio(task.subject, task.mode, mutation)
-    for name, check in (('weights', check_weights), ('training', check_training), ('optimizers', check_optimizers)):
-        if name in task.checks:
+def _of_one_trio(task: _Task, subject: Subject, checks: Mapping[str, Callable[[Trio], Outcome]],
+                 mutation: Mutation | None) -> Iterator[Outcome]:
+    """Run those checks of a task that share the three networks."""
+    wanted = [check for name, check in checks.items() if name in task.checks]
+    if wanted:
+        trio = build_trio(subject, task.mode, mutation)
+        for check in wanted:
             yield check(trio)
 
 

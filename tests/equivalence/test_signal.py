@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 
 from shufflenet_zoo.equivalence import named_subjects
-from shufflenet_zoo.equivalence.checks.training import check_smooth_gradients, zero_gradients
+from shufflenet_zoo.equivalence.checks.training import check_smooth_gradients, smooth_subject, zero_gradients
 from shufflenet_zoo.equivalence.signal import check_signal, draw_images, signal_weights
 from shufflenet_zoo.equivalence.subject import Subject
 from shufflenet_zoo.equivalence.torch_network import TorchNetwork, tensor_shapes
+from shufflenet_zoo.equivalence.trio import build_trio
 from shufflenet_zoo.errors import CheckpointError
 
 NAMES = ('shufflenet_v1_g3_0.5x', 'shufflenet_v2_0.5x', 'shufflenet_v2_star_0.5x')
@@ -47,5 +48,5 @@ def test_the_gradients_called_zero_are_those_that_are_zero_in_double_precision(s
 def test_smooth_gradients_of_a_users_network_whose_activation_has_weights():
     subject = Subject('prelu', {'type': 'ShuffleNetV2', 'widen_factor': 0.5, 'act_cfg': {'type': 'PReLU'}})
     subject = replace(subject, tensors=signal_weights(subject.plan, tensor_shapes(subject)))
-    outcome = check_smooth_gradients(subject, 'PyNative', None)
+    outcome = check_smooth_gradients(build_trio(smooth_subject(subject), 'PyNative'))
     assert outcome.measurements and all(one.passed for one in outcome.measurements)

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from shufflenet_zoo.equivalence.checks.training import BATCHES, draw_batch
+from shufflenet_zoo.equivalence.checks.training import draw_batch
 from shufflenet_zoo.equivalence.measurement import Measurement, Outcome, calibrated, largest_relative, relative
 from shufflenet_zoo.equivalence.trio import Trio
 
@@ -14,34 +14,30 @@ STEPS = 4
 LOSS_BOUND = 1e-5
 WEIGHT_BOUND = 1e-5
 _NO_DECAY = {'norm_decay_mult': 0, 'bias_decay_mult': 0}
-# Small rates keep the networks from diverging by chaos; the decay moves a weight by 15 times the strict bound a step.
+# The decay moves a weight by 15 times the strict bound a step.
 OPTIMIZERS = {
-    'SGD': {'type': 'SGD', 'lr': 3e-4, 'momentum': 0.9, 'weight_decay': 0.5},
+    'SGD': {'type': 'SGD', 'lr': 1e-2, 'momentum': 0.9, 'weight_decay': 0.015},
     # With its default eps of 1e-8, Adam turns the rounding noise of a gradient that is zero into a full step.
-    'AdamW': {'type': 'AdamW', 'lr': 3e-5, 'weight_decay': 5, 'eps': 0.1},
+    'AdamW': {'type': 'AdamW', 'lr': 1e-3, 'weight_decay': 0.15, 'eps': 0.1},
 }
 
 
 def check_optimizers(trio: Trio) -> Outcome:
-    """Compare the losses and all weights after every step; the first step strictly."""
+    """Compare the losses and all weights of a smooth network after every step; the first step strictly."""
     measurements = []
     for name, settings in OPTIMIZERS.items():
-        for attempt in range(BATCHES):
-            found = _compare_steps(trio, name, settings, first_seed=attempt)
-            # MindSpore's optimizer is part of reference cycles, and its moments as large as the network.
-            gc.collect()
-            if all(one.passed for one in found):
-                break
-        measurements += found
+        measurements += _compare_steps(trio, name, settings)
+        # MindSpore's optimizer is part of reference cycles, and its moments as large as the network.
+        gc.collect()
     return Outcome(tuple(measurements))
 
 
-def _compare_steps(trio: Trio, name: str, settings: Mapping[str, Any], first_seed: int) -> list[Measurement]:
+def _compare_steps(trio: Trio, name: str, settings: Mapping[str, Any]) -> list[Measurement]:
     trio.reload()
     config = {'optimizer': settings, 'paramwise_cfg': _NO_DECAY}
     networks = (trio.exact, trio.single, trio.mindspore)
     steps = [network.optimizer(config) for network in networks]
-    case = f'{name} {trio.mindspore.mode}, from batch {first_seed + 1}'
+    case = f'{name} {trio.mindspore.mode}, SiLU'
     measurements = []
 
     def add(item: str, difference: float, strict: float, floor: float) -> None:
@@ -50,7 +46,7 @@ def _compare_steps(trio: Trio, name: str, settings: Mapping[str, Any], first_see
         measurements.append(Measurement(trio.subject.name, 'optimizers', case, item, difference, bound, floor))
 
     for number in range(1, STEPS + 1):
-        batch = draw_batch(trio.subject, first_seed + number - 1)
+        batch = draw_batch(trio.subject, number - 1)
         losses, weights = [], []
         for network, step in zip(networks, steps, strict=True):
             losses.append(np.array(network.differentiate(*batch).loss))

@@ -8,11 +8,10 @@ import numpy as np
 
 from shufflenet_zoo.arch import Plan
 from shufflenet_zoo.equivalence.measurement import Measurement, Outcome, calibrated, compare_tensors, relative
-from shufflenet_zoo.equivalence.mutations import Mutation
 from shufflenet_zoo.equivalence.signal import draw_images
 from shufflenet_zoo.equivalence.subject import Subject
 from shufflenet_zoo.equivalence.training_pass import TrainingPass
-from shufflenet_zoo.equivalence.trio import Trio, build_trio
+from shufflenet_zoo.equivalence.trio import Trio
 
 TRAINING_BOUND = 1e-5
 STATISTICS_BOUND = 1e-5
@@ -94,15 +93,18 @@ def check_training(trio: Trio) -> Outcome:
     return Outcome((*measurements, *gradients))
 
 
-def check_smooth_gradients(subject: Subject, mode: str, mutation: Mutation | None) -> Outcome:
-    """Compare all gradients of the network with SiLU in the place of ReLU, whose kink bounds the other comparison."""
+def smooth_subject(subject: Subject) -> Subject:
+    """Return the network with SiLU in the place of ReLU, whose kink leaves gradients undetermined."""
     # With weights of its own: a user's may be of an activation that has some.
-    smooth = replace(subject, backbone={**subject.backbone, 'act_cfg': {'type': 'SiLU'}}, tensors=None)
-    trio = build_trio(smooth, mode, mutation)
+    return replace(subject, backbone={**subject.backbone, 'act_cfg': {'type': 'SiLU'}}, tensors=None)
+
+
+def check_smooth_gradients(trio: Trio) -> Outcome:
+    """Compare all gradients of a smooth network."""
     reference = _run_reference(trio, 0)
     actual = trio.mindspore.differentiate(reference.images, reference.labels)
-    case = f'{"x".join(map(str, reference.images.shape))} {mode}, SiLU'
-    return Outcome(tuple(_compare_gradients(smooth, case, reference, actual, 'smooth', SMOOTH_GRADIENT_BOUND)))
+    case = f'{"x".join(map(str, reference.images.shape))} {trio.mindspore.mode}, SiLU'
+    return Outcome(tuple(_compare_gradients(trio.subject, case, reference, actual, 'smooth', SMOOTH_GRADIENT_BOUND)))
 
 
 def _run_reference(trio: Trio, seed: int) -> _Reference:
