@@ -35,3 +35,7 @@ class ExportError(ShuffleNetZooError):
 
 class BenchmarkError(ShuffleNetZooError):
     """An engine could not be measured."""
+
+
+class VerificationError(ShuffleNetZooError):
+    """The comparison of the frameworks could not be brought to its end."""

@@ -103,8 +103,8 @@ class MindSporeNetwork:
         return TrainingPass(float(loss.asnumpy()), self._named(outputs), gradients, by_images.asnumpy())
 
     def tensors(self) -> dict[str, np.ndarray]:
-        """Return weights and statistics by canonical names."""
-        own = {_bare(name): parameter.asnumpy().copy() for name, parameter in self.model.parameters_and_names()}
+        """Return weights and statistics by canonical names; the next iteration may change these arrays."""
+        own = {_bare(name): parameter.asnumpy() for name, parameter in self.model.parameters_and_names()}
         return self.subject.convert(own, LAYOUT, back=True)
 
     def optimizer(self, config: Mapping[str, Any]) -> Callable[[], None]:

@@ -31,7 +31,7 @@ _CHECKS = {
     'statistics': "BatchNorm's running statistics after the iteration",
     'gradients': 'gradients of every parameter and of the images',
     'smooth': 'the same gradients with SiLU in the place of ReLU',
-    'optimizers': 'losses and weights over several steps of every optimizer',
+    'optimizers': 'losses and weights over several steps of every optimizer, with SiLU in the place of ReLU',
     'digits': 'a whole training on the digits',
     'precision': 'mixed precision, Euclidean norm',
     'exports': 'exported files against the live networks',

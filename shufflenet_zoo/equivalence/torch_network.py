@@ -85,14 +85,20 @@ class TorchNetwork:
         return TrainingPass(loss.item(), self._named(outputs), gradients, x.grad.numpy())
 
     def tensors(self) -> dict[str, np.ndarray]:
-        """Return weights and statistics by canonical names."""
-        return {_bare(name): tensor.detach().numpy().copy() for name, tensor in self.model.state_dict().items()}
+        """Return weights and statistics by canonical names; the next iteration changes these arrays."""
+        return {_bare(name): tensor.detach().numpy() for name, tensor in self.model.state_dict().items()}
 
     def optimizer(self, config: Mapping[str, Any]) -> Callable[[], None]:
         """Build mmengine's optimizer of an ``optim_wrapper``; calling it applies the gradients of the last pass."""
         from mmengine.optim import build_optim_wrapper
 
-        return build_optim_wrapper(self.model, copy.deepcopy(dict(config))).step
+        wrapper = build_optim_wrapper(self.model, copy.deepcopy(dict(config)))
+
+        def step() -> None:
+            wrapper.step()
+            self.model.zero_grad()
+
+        return step
 
     def _tensor(self, images: np.ndarray) -> Any:
         import torch

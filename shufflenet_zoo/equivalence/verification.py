@@ -8,6 +8,7 @@ import os
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import chain
@@ -25,7 +26,7 @@ from shufflenet_zoo.equivalence.measurement import Measurement, Outcome
 from shufflenet_zoo.equivalence.mutations import MUTATIONS, Mutation, get_mutation
 from shufflenet_zoo.equivalence.subject import FAST_VARIANTS, Subject
 from shufflenet_zoo.equivalence.trio import Trio, build_trio
-from shufflenet_zoo.errors import DependencyError
+from shufflenet_zoo.errors import DependencyError, VerificationError
 
 # What processes that share one network divide among them; the second line is for one network of every family.
 _EVERY_NETWORK = (('weights', 'training'), ('smooth', 'optimizers'), ('forward',))
@@ -107,6 +108,7 @@ def verify(
         ArgumentError: if there is no such mutation, or a network does not have what it changes.
         DependencyError: if a framework is not installed.
         CheckpointError: if weights cannot be converted, or carry no signal.
+        VerificationError: if a process is killed.
     """
     if mutation is not None:
         get_mutation(mutation, subjects)
@@ -159,6 +161,9 @@ def _run_all(tasks: Sequence[_Task], jobs: int) -> Iterator[tuple[int, tuple[Out
             try:
                 for future in as_completed(futures):
                     yield futures[future], future.result()
+            except BrokenProcessPool as error:
+                raise VerificationError('a process was killed, most likely because the memory ran out; give fewer '
+                                        f'--jobs than {jobs}, or some of the networks by --variants') from error
             except BaseException:
                 pool.shutdown(cancel_futures=True)
                 raise

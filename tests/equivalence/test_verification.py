@@ -1,7 +1,9 @@
 """The fast subset: one width per family, all checks; and the report on it."""
 
 import json
+import os
 import shutil
+import signal
 import subprocess
 from html.parser import HTMLParser
 
@@ -9,6 +11,7 @@ import pytest
 
 from shufflenet_zoo.equivalence import CHECK_NAMES, FAST_VARIANTS, named_subjects, verification, verify
 from shufflenet_zoo.equivalence.records import REPORT_NAME, Destinations
+from shufflenet_zoo.errors import VerificationError
 
 # What a check measures beside what it is named after.
 PARTS = {'units', 'statistics', 'gradients'}
@@ -54,6 +57,16 @@ def test_processes_are_replaced_and_all_tasks_done(monkeypatch):
     names = ['shufflenet_v2_0.25x', 'shufflenet_v2_0.33x', 'shufflenet_v1_g1_0.25x']
     found = verify(named_subjects(names), ('weights',), jobs=2)
     assert [name for name, _ in found.outcomes] == names
+
+
+def test_a_killed_process_is_an_error_of_one_line(monkeypatch):
+    monkeypatch.setattr(verification, '_run_alone', _die)
+    with pytest.raises(VerificationError, match='memory ran out; give fewer --jobs than 2'):
+        verify(named_subjects(['shufflenet_v2_0.25x']), ('weights',), jobs=2)
+
+
+def _die(task, jobs):
+    os.kill(os.getpid(), signal.SIGKILL)
 
 
 def test_both_trainings_learn_the_digits(found):

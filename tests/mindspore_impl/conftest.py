@@ -3,6 +3,9 @@
 import mindspore as ms
 import pytest
 
+# Otherwise its threads wait for each other's operators by spinning, on the cores of pytest's other processes.
+ms.runtime.launch_blocking()
+
 
 @pytest.fixture(autouse=True)
 def pynative():

@@ -119,7 +119,7 @@ def _run_reference(trio: Trio, seed: int) -> _Reference:
 
 
 def _statistics(tensors: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    return {name: array for name, array in tensors.items() if name.endswith(('running_mean', 'running_var'))}
+    return {name: array.copy() for name, array in tensors.items() if name.endswith(('running_mean', 'running_var'))}
 
 
 def _gradient_differences(subject: Subject, exact: TrainingPass, other: TrainingPass) -> dict[str, float]:
