@@ -9,16 +9,12 @@ import numpy as np
 from mindspore import nn
 from mindspore.train import mind_ir_pb2
 
-from shufflenet_zoo.errors import ConfigError
 from shufflenet_zoo.export.contract import Format, Loaded, Shape, Source
 
 
 def write(source: Source, shape: Shape, precision: str, path: Path) -> None:
     """Write a MindSpore cell; the metadata lies in the file's doc_string as JSON."""
     from shufflenet_zoo.mindspore_impl.deploy import export
-    if source.framework != 'mindspore':
-        raise ConfigError('--format mindir needs --backend mindspore and its checkpoint; '
-                          'tools/convert_weights.py turns a .pth file into a .ckpt file')
     export(source.model, shape.example, shape.dynamic, path, 'MINDIR')
     program = mind_ir_pb2.ModelProto()
     program.ParseFromString(path.read_bytes())

@@ -81,6 +81,7 @@ def test_an_existing_file_survives_a_failure(call, trained, tmp_path, monkeypatc
     (('--format', 'torchscript', '--int8', '--calibration', 4), ('--int8', 'torchscript holds fp32, fp16')),
     (('--format', 'onnx', '--out', 'model.pt'), ('--out model.pt', '*.onnx')),
     (('--format', 'mindir'), ('mindir', '--backend mindspore')),
+    (('--format', 'openvino', '--backend', 'mindspore'), ('openvino', '--backend torch')),
 ])
 def test_bad_options(refused, trained, options, words):
     pytest.importorskip('mindspore')
