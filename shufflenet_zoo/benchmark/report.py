@@ -83,12 +83,20 @@ def plot(results: Results, cases: Sequence[Case], path: Path) -> None:
     rows = max(sum(case.batch == batch for case in cases) for batch in batches)
     figure = Figure(figsize=(7 * len(batches), 1.5 + 0.24 * rows), layout='constrained')
     engines = sorted({case.engine for case in cases})
-    for axes, batch in zip(figure.subplots(1, len(batches), squeeze=False)[0], batches, strict=True):
+    panels = figure.subplots(1, len(batches), sharex=True, squeeze=False)[0]
+    for axes, batch in zip(panels, batches, strict=True):
         shown = sorted((case for case in cases if case.batch == batch), key=results.median, reverse=True)
-        axes.barh([f'{case.network} {case.form if case.form != "plain" else ""} {case.engine}' for case in shown],
-                  [results.median(case) / batch for case in shown],
-                  color=[f'C{engines.index(case.engine) % 10}' for case in shown])
-        axes.set_xscale('log')
+        bars = axes.barh(
+            [f'{case.network} {case.form if case.form != "plain" else ""} {case.engine}' for case in shown],
+            [results.median(case) / batch for case in shown],
+            color=[f'C{engines.index(case.engine) % 10}' for case in shown])
+        axes.bar_label(bars, fmt='{:.3g}', padding=2, fontsize='small')
         axes.set_xlabel('ms per image')
         axes.set_title(f'batch {batch}')
+        axes.set_ymargin(0.01)
+    # All panels share it: a bar of the same length is the same time.
+    panels[0].set_xscale('log')
+    per_image = [results.median(case) / case.batch for case in cases]
+    panels[0].set_xlim(0.5 * min(per_image), 2 * max(per_image))
+    panels[0].xaxis.set_major_formatter('{x:g}')
     figure.savefig(path, format='svg')
