@@ -129,6 +129,7 @@ class Format:
         load: Loads a file into its runtime.
         quantize: Turns an fp32 file into an int8 one: quantize(fp32 path, path, calibration batches).
         parts: Every file that belongs to a path, the path itself first.
+        frameworks: The frameworks whose models it can hold.
     """
 
     suffix: str
@@ -138,6 +139,7 @@ class Format:
     load: Callable[[Path], Loaded]
     quantize: Callable[[Path, Path, Sequence[np.ndarray]], None] | None = None
     parts: Callable[[Path], list[Path]] = lambda path: [path]
+    frameworks: tuple[str, ...] = ('torch',)
 
 
 def check_trained(weights: Mapping[str, Any], path: str) -> None:

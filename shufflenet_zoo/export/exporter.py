@@ -16,7 +16,6 @@ from shufflenet_zoo.errors import ConfigError, DependencyError, ExportError, Shu
 from shufflenet_zoo.export.contract import FORMATS, Format, Loaded, Metadata, Shape, Source
 
 SOURCES = {'torch': 'shufflenet_zoo.export.torch_source', 'mindspore': 'shufflenet_zoo.export.mindspore_source'}
-_FORMATS_OF = {'torch': ('onnx', 'openvino', 'torch-export', 'torchscript'), 'mindspore': ('mindir', 'onnx')}
 # Largest difference of a logit from the live model's, relative to the largest logit.
 TOLERANCES = {'fp32': 1e-4, 'fp16': 2e-2}
 # An int8 file must decide like the live model on this share of the test images.
@@ -141,9 +140,8 @@ def _import(module: str, what: str):
 
 
 def _check_options(options: ExportOptions, target: Format) -> None:
-    if options.format not in _FORMATS_OF[options.backend]:
-        other = next(backend for backend, formats in _FORMATS_OF.items() if options.format in formats)
-        raise ConfigError(f'--format {options.format} needs --backend {other} and its checkpoint; '
+    if options.backend not in target.frameworks:
+        raise ConfigError(f'--format {options.format} needs --backend {target.frameworks[0]} and its checkpoint; '
                           f'tools/convert_weights.py makes one of the checkpoint of the other framework')
     if options.precision not in target.precisions:
         raise ConfigError(f'--{options.precision}: format {options.format} holds {", ".join(target.precisions)}; '

@@ -99,4 +99,5 @@ def load(path: Path) -> Loaded:
                   session.get_modelmeta().custom_metadata_map)
 
 
-FORMAT = Format('.onnx', ('onnx', 'onnxruntime'), ('fp32', 'fp16', 'int8'), write, load, quantize)
+FORMAT = Format('.onnx', ('onnx', 'onnxruntime'), ('fp32', 'fp16', 'int8'), write, load, quantize,
+                frameworks=('torch', 'mindspore'))
