@@ -32,6 +32,7 @@ test: $(FULL_STAMP)
 
 lint: | $(RUFF)
 	$(RUFF) check .
+	$(RUFF) format --check .
 
 bench: $(FULL_STAMP)
 	$(PY) tools/benchmark.py

@@ -28,7 +28,8 @@ def check_images(x: Tensor, in_channels: int, min_size: int) -> Tensor:
     if min(x.shape[2:]) < min_size:
         raise ArgumentError(
             f'the sides of the images must be at least {min_size} pixels, the largest requested stride; '
-            f'got {tuple(x.shape[2:])}')
+            f'got {tuple(x.shape[2:])}'
+        )
     return x
 
 
@@ -87,8 +88,7 @@ class ShuffleNet(BaseModule):
         stem = [layer_cfg.conv(conv) for conv in plan.stem.convs]
         self.conv1 = stem[0] if len(stem) == 1 else nn.Sequential(*stem)
         self.maxpool = max_pool(plan.stem.pool_padding) if plan.stem.pool else nn.Identity()
-        self.layers = nn.ModuleList(
-            nn.Sequential(*(self._build_unit(unit) for unit in stage)) for stage in plan.stages)
+        self.layers = nn.ModuleList(nn.Sequential(*(self._build_unit(unit) for unit in stage)) for stage in plan.stages)
         if plan.last_conv:
             self.layers.append(layer_cfg.conv(plan.last_conv))
         # Layers behind the last output would hold parameters that never get a gradient, but upstream has them,
@@ -129,7 +129,7 @@ class ShuffleNet(BaseModule):
     def train(self, mode: bool = True) -> 'ShuffleNet':
         """Sets the training mode; frozen parts, and with norm_eval every BatchNorm, stay in evaluation mode."""
         super().train(mode)
-        frozen = [self.conv1, *self.layers[:self.plan.frozen_layers]] if self.plan.frozen_layers >= 0 else []
+        frozen = [self.conv1, *self.layers[: self.plan.frozen_layers]] if self.plan.frozen_layers >= 0 else []
         for part in frozen:
             part.eval().requires_grad_(False)
         if mode and self.norm_eval:

@@ -32,5 +32,4 @@ def run_checkpointed(module: nn.Module, function: Callable[[Tensor], Tensor], x:
     """
     if not torch.is_grad_enabled() or torch.compiler.is_compiling():
         return function(x)
-    return checkpoint(
-        function, x, use_reentrant=False, context_fn=lambda: (nullcontext(), _statistics_kept(module)))
+    return checkpoint(function, x, use_reentrant=False, context_fn=lambda: (nullcontext(), _statistics_kept(module)))

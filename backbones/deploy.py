@@ -39,7 +39,7 @@ class DeployedShuffleNet(nn.Module):
         self.outputs = nn.ModuleDict()
         order = np.arange(self.plan.stem.out_channels)
         last = max((index for index in self.plan.out_indices if index != STEM_OUTPUT), default=-1)
-        for index, layer in enumerate(backbone.layers[:last + 1]):
+        for index, layer in enumerate(backbone.layers[: last + 1]):
             deployed, order = self._deploy(backbone, layer, index, order)
             self.layers.append(deployed)
             if index in self.plan.out_indices:
@@ -99,6 +99,7 @@ def to_deploy(model: nn.Module) -> nn.Module:
     if not isinstance(backbone, ShuffleNet):
         raise ArgumentError(
             f'to_deploy takes a ShuffleNetV1, a ShuffleNetV2, or a model whose backbone is one, '
-            f'got {type(model).__name__}' + (f' with the backbone {type(backbone).__name__}' if backbone else ''))
+            f'got {type(model).__name__}' + (f' with the backbone {type(backbone).__name__}' if backbone else '')
+        )
     # The deployed backbone takes the place of the copy that deepcopy would make.
     return copy.deepcopy(model, {id(backbone): DeployedShuffleNet(backbone)}).eval().requires_grad_(False)

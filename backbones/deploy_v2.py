@@ -63,7 +63,8 @@ class DeployedStageV2(nn.Module):
         shortcut_order, *main_orders = routes.orders
         self.shortcut = fold_chain(units[0].branch1, inputs, shortcut_order)
         self.mains = nn.ModuleList(
-            map(MainBranch, units, [inputs, *(read.order for read in routes.reads)], main_orders))
+            map(MainBranch, units, [inputs, *(read.order for read in routes.reads)], main_orders)
+        )
         self.reads = [read.slices for read in routes.reads]
         self.output = routes.output.slices
         self.order = routes.output.order

@@ -31,7 +31,7 @@ class Reorder(nn.Module):
 
 def concatenate(sources: Sequence[Tensor], slices: Sequence[Slice]) -> Tensor:
     """Concatenate slices of the channels of (N, C, H, W)."""
-    parts = [sources[s.source][:, s.first:s.last:s.step] for s in slices]
+    parts = [sources[s.source][:, s.first : s.last : s.step] for s in slices]
     if len(parts) == 1:
         return parts[0]
     if torch.compiler.is_dynamo_compiling() and parts[0].device.type == 'cpu':
@@ -42,10 +42,15 @@ def concatenate(sources: Sequence[Tensor], slices: Sequence[Slice]) -> Tensor:
 
 def is_foldable(layer: ConvModule) -> bool:
     """Whether a layer is a convolution and what acts on channels singly, so that it folds and its output reorders."""
-    return (type(layer.conv) is nn.Conv2d
-            and (not layer.with_norm or _is_batch_norm(layer.norm))
-            and (not layer.with_activation or isinstance(layer.activate, nn.PReLU)
-                 or not any(True for _ in layer.activate.parameters())))
+    return (
+        type(layer.conv) is nn.Conv2d
+        and (not layer.with_norm or _is_batch_norm(layer.norm))
+        and (
+            not layer.with_activation
+            or isinstance(layer.activate, nn.PReLU)
+            or not any(True for _ in layer.activate.parameters())
+        )
+    )
 
 
 def fold(layer: ConvModule, inputs: np.ndarray | None = None, outputs: np.ndarray | None = None) -> nn.Module:
@@ -77,8 +82,10 @@ def fold(layer: ConvModule, inputs: np.ndarray | None = None, outputs: np.ndarra
 def fold_chain(layers: Iterable[ConvModule], inputs: np.ndarray, outputs: np.ndarray) -> nn.Sequential:
     """Copy a chain of pointwise and depthwise layers for inference; see ``slices.order_chain``."""
     layers, parts = list(layers), []
-    traits = [LayerTraits(layer.conv.out_channels, layer.conv.groups == layer.conv.in_channels, is_foldable(layer))
-              for layer in layers]
+    traits = [
+        LayerTraits(layer.conv.out_channels, layer.conv.groups == layer.conv.in_channels, is_foldable(layer))
+        for layer in layers
+    ]
     for layer, orders in zip(layers, order_chain(traits, inputs, outputs), strict=True):
         if orders.gather is not None:
             parts.append(Reorder(orders.gather))

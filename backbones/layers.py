@@ -31,8 +31,11 @@ class LayerConfig:
     act_cfg: dict[str, Any] | None
 
     def __post_init__(self) -> None:
-        for name, examples in (('conv_cfg', 'Conv2d'), ('norm_cfg', 'BN, SyncBN, GN, mmpretrain.LN2d'),
-                               ('act_cfg', 'ReLU, ReLU6, HSwish, SiLU, PReLU, LeakyReLU, GELU')):
+        for name, examples in (
+            ('conv_cfg', 'Conv2d'),
+            ('norm_cfg', 'BN, SyncBN, GN, mmpretrain.LN2d'),
+            ('act_cfg', 'ReLU, ReLU6, HSwish, SiLU, PReLU, LeakyReLU, GELU'),
+        ):
             cfg = getattr(self, name)
             if cfg is None:
                 continue
@@ -48,7 +51,8 @@ class LayerConfig:
         if norm_cfg and conv.out_channels % norm_cfg.get('num_groups', 1):
             raise ArgumentError(
                 f'norm_cfg num_groups={norm_cfg["num_groups"]} does not divide a convolution of '
-                f'{conv.out_channels} channels')
+                f'{conv.out_channels} channels'
+            )
         return ConvModule(
             conv.in_channels,
             conv.out_channels,
@@ -59,7 +63,8 @@ class LayerConfig:
             groups=conv.groups,
             conv_cfg=self.conv_cfg,
             norm_cfg=norm_cfg,
-            act_cfg=self.act_cfg if conv.act else None)
+            act_cfg=self.act_cfg if conv.act else None,
+        )
 
     def act(self) -> nn.Module:
         """Builds an activation of its own."""
@@ -116,8 +121,9 @@ class SamePool(nn.Module):
         if self.mode == 'max':
             return F.max_pool2d(F.pad(x, pads, value=float('-inf')), 3, self.stride)
         real_pixels = F.pad(torch.ones_like(x[:1, :1]), pads)
-        return (F.avg_pool2d(F.pad(x, pads), 3, self.stride, divisor_override=1)
-                / F.avg_pool2d(real_pixels, 3, self.stride, divisor_override=1))
+        return F.avg_pool2d(F.pad(x, pads), 3, self.stride, divisor_override=1) / F.avg_pool2d(
+            real_pixels, 3, self.stride, divisor_override=1
+        )
 
 
 class DilatedAvgPool(nn.Module):

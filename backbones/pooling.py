@@ -19,7 +19,7 @@ class ExportableMaxPool(nn.MaxPool2d):
             return super().forward(x)
         if self.ceil_mode:
             x = F.pad(x, (0, 1, 0, 1), value=float('-inf'))
-        return F.max_pool2d(x, self.kernel_size, 1, self.padding)[:, :, ::self.stride, ::self.stride]
+        return F.max_pool2d(x, self.kernel_size, 1, self.padding)[:, :, :: self.stride, :: self.stride]
 
 
 class ExportableAvgPool(nn.AvgPool2d):

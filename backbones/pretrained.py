@@ -41,8 +41,9 @@ def load_pretrained(backbone: nn.Module, checkpoint: str, prefix: str | None = N
     content = weights_of(CheckpointLoader.load_checkpoint(checkpoint, map_location, logger='current'))
     weights = {name: value for name, value in content.items() if isinstance(value, Tensor)}
     own = backbone.state_dict()
-    inside = {name.removeprefix(prefix or ''): value for name, value in weights.items()
-              if name.startswith(prefix or '')}
+    inside = {
+        name.removeprefix(prefix or ''): value for name, value in weights.items() if name.startswith(prefix or '')
+    }
     outside = [name for name in weights if not name.startswith(prefix or '')]
     if not own.keys() & inside.keys():
         inside, outside = _convert(weights, backbone.plan, checkpoint, prefix), []
@@ -50,8 +51,11 @@ def load_pretrained(backbone: nn.Module, checkpoint: str, prefix: str | None = N
     # Another family's stem may fit by chance.
     if not any(name.startswith('layers.') and name.endswith('weight') for name in fitting):
         name = next((name for name in own if name in inside and name not in fitting), None)
-        why = (f'{name} has shape {tuple(inside[name].shape)} instead of {tuple(own[name].shape)}' if name else
-               f'it has no {next(name for name in own if name not in inside)}')
+        why = (
+            f'{name} has shape {tuple(inside[name].shape)} instead of {tuple(own[name].shape)}'
+            if name
+            else f'it has no {next(name for name in own if name not in inside)}'
+        )
         raise CheckpointError(f'nothing of the stages in checkpoint {checkpoint} loads into the backbone: {why}')
     backbone.load_state_dict(fitting, strict=False)
     _report(own, inside, fitting, outside, checkpoint)
@@ -63,8 +67,10 @@ def _convert(weights: Mapping[str, Tensor], plan: Plan, checkpoint: str, prefix:
     try:
         found = identify(arrays, backbone={'type': V1 if isinstance(plan.stages[0][0], V1Unit) else V2})
         if found.layout.name == CANONICAL:
-            raise CheckpointError(f'no name in it is of the backbone with prefix={prefix!r}, and it begins with '
-                                  f'{next(iter(weights))}; give the prefix that its names have')
+            raise CheckpointError(
+                f'no name in it is of the backbone with prefix={prefix!r}, and it begins with '
+                f'{next(iter(weights))}; give the prefix that its names have'
+            )
         _check_structure(found, plan)
         canonical = decode(found, plan)
     except (CheckpointError, PermutationError) as error:
@@ -81,26 +87,39 @@ def _check_structure(weights: Weights, plan: Plan) -> None:
     needed = {key: value for key, value in weights.layout.options.items() if key in own and own[key] != value}
     # At some widths both forms of V2's projecting unit are the same.
     if 'down_unit' in needed and all(
-            replace(unit, down_unit=needed['down_unit']).named_convs() == unit.named_convs() for unit in units):
+        replace(unit, down_unit=needed['down_unit']).named_convs() == unit.named_convs() for unit in units
+    ):
         del needed['down_unit']
     if needed:
         options = ', '.join(f'{key}={value!r}' for key, value in needed.items())
-        raise CheckpointError(f'it is of layout {weights.layout.name!r}, which computes with {options}; '
-                              f'give the backbone these arguments')
+        raise CheckpointError(
+            f'it is of layout {weights.layout.name!r}, which computes with {options}; give the backbone these arguments'
+        )
 
 
 def _report(own: Mapping, inside: Mapping, fitting: Mapping, outside: list[str], checkpoint: str) -> None:
     missing = [name for name in own if name not in inside and not name.endswith(_COUNTER)]
-    resized = [f'{name} {tuple(inside[name].shape)} instead of {tuple(own[name].shape)}'
-               for name in own if name in inside and name not in fitting]
+    resized = [
+        f'{name} {tuple(inside[name].shape)} instead of {tuple(own[name].shape)}'
+        for name in own
+        if name in inside and name not in fitting
+    ]
     left_over = [name for name in inside if name not in own]
     loaded = f'checkpoint {checkpoint}: {len(fitting)} of {len(own)} tensors of the backbone loaded'
-    faults = [f'{what}: {", ".join(names)}' for what, names in (
-        ('not in the file', missing), ('of another shape', resized), ('not in the backbone', left_over)) if names]
+    faults = [
+        f'{what}: {", ".join(names)}'
+        for what, names in (
+            ('not in the file', missing),
+            ('of another shape', resized),
+            ('not in the backbone', left_over),
+        )
+        if names
+    ]
     if faults:
         print_log(f'{loaded}; {"; ".join(faults)}', logger='current', level=logging.WARNING)
     else:
         print_log(loaded, logger='current')
     if outside:
-        print_log(f'checkpoint {checkpoint}: outside of the backbone and not used: {", ".join(outside)}',
-                  logger='current')
+        print_log(
+            f'checkpoint {checkpoint}: outside of the backbone and not used: {", ".join(outside)}', logger='current'
+        )

@@ -62,8 +62,9 @@ class InvertedResidual(BaseModule):
         extra_depthwise: bool = False,
     ) -> None:
         super().__init__(init_cfg)
-        unit = V2Unit(in_channels, out_channels, stride, dilation, project, down_unit, shuffle, se, residual,
-                      extra_depthwise)
+        unit = V2Unit(
+            in_channels, out_channels, stride, dilation, project, down_unit, shuffle, se, residual, extra_depthwise
+        )
         self.unit = unit
         self.stride = stride
         self.with_cp = with_cp
@@ -164,17 +165,26 @@ class ShuffleNetV2(ShuffleNet):
         pool_padding: str = 'symmetric',
     ) -> None:
         plan = plan_v2(
-            widen_factor, out_indices, frozen_stages, in_channels=in_channels, depth=depth, down_unit=down_unit,
-            shuffle=shuffle, last_channels=last_channels, se=se, residual=residual, extra_depthwise=extra_depthwise,
-            small_stem=small_stem, output_stride=output_stride, pool_padding=pool_padding)
+            widen_factor,
+            out_indices,
+            frozen_stages,
+            in_channels=in_channels,
+            depth=depth,
+            down_unit=down_unit,
+            shuffle=shuffle,
+            last_channels=last_channels,
+            se=se,
+            residual=residual,
+            extra_depthwise=extra_depthwise,
+            small_stem=small_stem,
+            output_stride=output_stride,
+            pool_padding=pool_padding,
+        )
         super().__init__(plan, conv_cfg, norm_cfg, act_cfg, norm_eval, with_cp, init_cfg)
         self.widen_factor = widen_factor
         self.frozen_stages = frozen_stages
 
     def _build_unit(self, unit: V2Unit) -> nn.Module:
         return InvertedResidual(
-            **asdict(unit),
-            conv_cfg=self.conv_cfg,
-            norm_cfg=self.norm_cfg,
-            act_cfg=self.act_cfg,
-            with_cp=self.with_cp)
+            **asdict(unit), conv_cfg=self.conv_cfg, norm_cfg=self.norm_cfg, act_cfg=self.act_cfg, with_cp=self.with_cp
+        )

@@ -12,6 +12,14 @@ from shufflenet_zoo.mindspore_impl.shufflenet_v1 import ShuffleNetV1, ShuffleUni
 from shufflenet_zoo.mindspore_impl.shufflenet_v2 import InvertedResidual, ShuffleNetV2  # noqa: E402
 
 __all__ = [
-    'ImageClassifier', 'InvertedResidual', 'ShuffleNetV1', 'ShuffleNetV2', 'ShuffleUnit', 'build_classifier',
-    'create_model', 'list_models', 'load_weights', 'save_weights',
-]  # yapf: disable
+    'ImageClassifier',
+    'InvertedResidual',
+    'ShuffleNetV1',
+    'ShuffleNetV2',
+    'ShuffleUnit',
+    'build_classifier',
+    'create_model',
+    'list_models',
+    'load_weights',
+    'save_weights',
+]

@@ -28,7 +28,8 @@ def check_images(shape: tuple[int, ...], in_channels: int, min_size: int) -> Non
     if min(shape[2:]) < min_size:
         raise ArgumentError(
             f'the sides of the images must be at least {min_size} pixels, the largest requested stride; '
-            f'got {tuple(shape[2:])}')
+            f'got {tuple(shape[2:])}'
+        )
 
 
 def load_pretrained(cell: nn.Cell, init_cfg: Mapping[str, Any] | None) -> None:
@@ -47,8 +48,10 @@ def load_pretrained(cell: nn.Cell, init_cfg: Mapping[str, Any] | None) -> None:
         return
     known = isinstance(init_cfg, Mapping) and init_cfg.get('type') == 'Pretrained' and init_cfg.get('checkpoint')
     if not known or set(init_cfg) - {'type', 'checkpoint', 'prefix'}:
-        raise ArgumentError(f"init_cfg must be None or dict(type='Pretrained', checkpoint=FILE, prefix=...) in "
-                            f'MindSpore; got {init_cfg}')
+        raise ArgumentError(
+            f"init_cfg must be None or dict(type='Pretrained', checkpoint=FILE, prefix=...) in "
+            f'MindSpore; got {init_cfg}'
+        )
     prefix = init_cfg.get('prefix') or ''
     load_weights(cell, init_cfg['checkpoint'], f'{prefix.rstrip(".")}.' if prefix else '')
 
@@ -97,7 +100,7 @@ class ShuffleNet(nn.Cell):
         indices = [i for i in plan.out_indices if i != STEM_OUTPUT]
         self._returns_stem = STEM_OUTPUT in plan.out_indices
         self._returns = tuple(i in indices for i in range(max(indices, default=-1) + 1))
-        self._frozen = [self.conv1, *layers[:plan.frozen_layers]] if plan.frozen_layers >= 0 else []
+        self._frozen = [self.conv1, *layers[: plan.frozen_layers]] if plan.frozen_layers >= 0 else []
         for part in self._frozen:
             for parameter in part.trainable_params():
                 parameter.requires_grad = False

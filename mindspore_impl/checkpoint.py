@@ -18,8 +18,10 @@ _SHOWN = 3
 
 def _check_suffix(path: Path) -> None:
     if path.suffix not in FORMATS:
-        raise CheckpointError(f'{path}: MindSpore loads and saves {" and ".join(FORMATS)} files; '
-                              f'convert other weights first, with tools/convert_weights.py')
+        raise CheckpointError(
+            f'{path}: MindSpore loads and saves {" and ".join(FORMATS)} files; '
+            f'convert other weights first, with tools/convert_weights.py'
+        )
 
 
 def _some(names: list[str]) -> str:
@@ -40,15 +42,22 @@ def _check_fit(parameters: Mapping[str, Parameter], arrays: Mapping[str, np.ndar
     if unknown := sorted(arrays.keys() - parameters.keys()):
         problems.append(f'unknown {_some(unknown)}')
     common = {name: (parameter, arrays[name]) for name, parameter in parameters.items() if name in arrays}
-    if misshaped := [f'{name} {array.shape} instead of {tuple(parameter.shape)}'
-                     for name, (parameter, array) in common.items() if array.shape != tuple(parameter.shape)]:
+    if misshaped := [
+        f'{name} {array.shape} instead of {tuple(parameter.shape)}'
+        for name, (parameter, array) in common.items()
+        if array.shape != tuple(parameter.shape)
+    ]:
         problems.append(f'misshaped {_some(misshaped)}')
-    elif mistyped := [f'{name} {array.dtype} instead of {_numpy_name(parameter)}'
-                      for name, (parameter, array) in common.items() if array.dtype.name != _numpy_name(parameter)]:
+    elif mistyped := [
+        f'{name} {array.dtype} instead of {_numpy_name(parameter)}'
+        for name, (parameter, array) in common.items()
+        if array.dtype.name != _numpy_name(parameter)
+    ]:
         problems.append(f'of another type {_some(mistyped)}')
     if problems:
-        raise CheckpointError(f'{path} does not fit the network: {"; ".join(problems)}; '
-                              f'give the checkpoint of this architecture')
+        raise CheckpointError(
+            f'{path} does not fit the network: {"; ".join(problems)}; give the checkpoint of this architecture'
+        )
 
 
 def load_weights(cell: nn.Cell, path: str | Path, prefix: str = '') -> None:

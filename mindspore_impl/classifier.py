@@ -87,8 +87,7 @@ def build_classifier(model: Mapping[str, Any]) -> tuple[ImageClassifier, nn.Cell
         CheckpointError: if weights that it names cannot be loaded.
     """
     choose(model, 'model', {'ImageClassifier': ImageClassifier})
-    check_keys(model, 'model', ('backbone', 'neck', 'head', 'pretrained', 'init_cfg', 'train_cfg',
-                                'data_preprocessor'))  # yapf: disable
+    check_keys(model, 'model', ('backbone', 'neck', 'head', 'pretrained', 'init_cfg', 'train_cfg', 'data_preprocessor'))
     require(not model.get('train_cfg'), 'model.train_cfg', model.get('train_cfg'), 'None')
     backbone = _build_backbone(model.get('backbone') or {})
     head = model.get('head') or {}
@@ -130,13 +129,21 @@ def _build_head(section: Mapping[str, Any], backbone: ShuffleNet) -> LinearClsHe
     for name in ('num_classes', 'in_channels'):
         if name not in section:
             raise ConfigError(f'{key}.{name} is missing; LinearClsHead needs it')
-    require(section['in_channels'] in (AUTO, channels), f'{key}.in_channels', section['in_channels'],
-            f'{channels}, the channels of the backbone, or {AUTO!r}')
+    require(
+        section['in_channels'] in (AUTO, channels),
+        f'{key}.in_channels',
+        section['in_channels'],
+        f'{channels}, the channels of the backbone, or {AUTO!r}',
+    )
     require(not section.get('cal_acc'), f'{key}.cal_acc', section.get('cal_acc'), 'False')
     init_cfg = section.get('init_cfg') or {'type': 'Normal', 'layer': 'Linear', 'std': 0.01}
     plain = isinstance(init_cfg, Mapping) and (init_cfg.get('type'), init_cfg.get('layer')) == ('Normal', 'Linear')
-    require(plain and set(init_cfg) <= {'type', 'layer', 'std'}, f'{key}.init_cfg', init_cfg,
-            "dict(type='Normal', layer='Linear', std=...)")
+    require(
+        plain and set(init_cfg) <= {'type', 'layer', 'std'},
+        f'{key}.init_cfg',
+        init_cfg,
+        "dict(type='Normal', layer='Linear', std=...)",
+    )
     arguments = {'num_classes': section['num_classes'], 'in_channels': channels, 'std': init_cfg.get('std', 1.0)}
     return _build(head, key, arguments)
 
@@ -148,10 +155,15 @@ def _build_loss(section: Mapping[str, Any], num_classes: int) -> nn.Cell:
     for name, default in (('reduction', 'mean'), ('use_sigmoid', False), ('pos_weight', None)):
         require(section.get(name, default) in (default, None), f'{key}.{name}', section.get(name), repr(default))
     if loss is LabelSmoothLoss:
-        require(section.get('num_classes') in (None, num_classes), f'{key}.num_classes', section.get('num_classes'),
-                f'{num_classes}, as in the head')
+        require(
+            section.get('num_classes') in (None, num_classes),
+            f'{key}.num_classes',
+            section.get('num_classes'),
+            f'{num_classes}, as in the head',
+        )
     implied = ('reduction', 'use_sigmoid', 'pos_weight', 'use_soft')
     weight = section.get('class_weight')
-    require(weight is None or len(weight) == num_classes, f'{key}.class_weight', weight,
-            f'a list of {num_classes} numbers')
+    require(
+        weight is None or len(weight) == num_classes, f'{key}.class_weight', weight, f'a list of {num_classes} numbers'
+    )
     return _build(loss, key, {name: value for name, value in section.items() if name not in implied})

@@ -21,8 +21,10 @@ def check_keys(section: Mapping[str, Any], key: str, known: Collection[str]) -> 
     """
     for name in section:
         if name != 'type' and name not in known:
-            raise ConfigError(f'{key}.{name}={section[name]!r} is not supported by --backend mindspore; '
-                              f'{section.get("type", key)} takes {", ".join(known) or "nothing"} there')
+            raise ConfigError(
+                f'{key}.{name}={section[name]!r} is not supported by --backend mindspore; '
+                f'{section.get("type", key)} takes {", ".join(known) or "nothing"} there'
+            )
 
 
 def choose(section: Mapping[str, Any], key: str, choices: Mapping[str, Choice], default: str | None = None) -> Choice:
@@ -46,8 +48,9 @@ def choose(section: Mapping[str, Any], key: str, choices: Mapping[str, Choice], 
     if scope in ('mmpretrain', 'mmcv', 'mmengine'):
         name = bare
     if name not in choices:
-        raise ConfigError(f'{key}.type={name!r} is not supported by --backend mindspore, which has '
-                          f'{", ".join(choices)}')
+        raise ConfigError(
+            f'{key}.type={name!r} is not supported by --backend mindspore, which has {", ".join(choices)}'
+        )
     return choices[name]
 
 

@@ -33,8 +33,21 @@ class Preprocessor:
     def __init__(self, config: Mapping[str, Any] | None) -> None:
         config, key = dict(config or {}), 'data_preprocessor'
         choose(config, key, {'ClsDataPreprocessor': None}, 'ClsDataPreprocessor')
-        check_keys(config, key, ('num_classes', 'mean', 'std', 'to_rgb', 'to_onehot', 'batch_augments', 'non_blocking',
-                                 'pad_size_divisor', 'pad_value'))
+        check_keys(
+            config,
+            key,
+            (
+                'num_classes',
+                'mean',
+                'std',
+                'to_rgb',
+                'to_onehot',
+                'batch_augments',
+                'non_blocking',
+                'pad_size_divisor',
+                'pad_value',
+            ),
+        )
         require(not config.get('batch_augments'), f'{key}.batch_augments', config.get('batch_augments'), 'None')
         require(not config.get('to_onehot'), f'{key}.to_onehot', config.get('to_onehot'), 'False')
         divisor = config.get('pad_size_divisor', 1)
@@ -43,8 +56,9 @@ class Preprocessor:
         require((mean is None) == (std is None), f'{key}.std', std, 'given where mean is, and only there')
         self.to_rgb = bool(config.get('to_rgb', False))
         self.num_classes = config.get('num_classes')
-        self.mean, self.std = (None if value is None else np.asarray(value, np.float32).reshape(-1, 1, 1)
-                               for value in (mean, std))
+        self.mean, self.std = (
+            None if value is None else np.asarray(value, np.float32).reshape(-1, 1, 1) for value in (mean, std)
+        )
 
     def __call__(self, images: np.ndarray) -> np.ndarray:
         """Normalise a batch.
@@ -90,25 +104,37 @@ class DataLoader:
         DataError: if the data is missing or damaged.
     """
 
-    def __init__(self, config: Mapping[str, Any], key: str, preprocessor: Preprocessor, num_classes: int,
-                 seed: int) -> None:
+    def __init__(
+        self, config: Mapping[str, Any], key: str, preprocessor: Preprocessor, num_classes: int, seed: int
+    ) -> None:
         check_keys(config, key, _LOADER_KEYS)
-        choose(config.get('collate_fn') or {}, f'{key}.collate_fn', {'default_collate': None, 'pseudo_collate': None},
-               'default_collate')
+        choose(
+            config.get('collate_fn') or {},
+            f'{key}.collate_fn',
+            {'default_collate': None, 'pseudo_collate': None},
+            'default_collate',
+        )
         sampler = config.get('sampler') or {}
         choose(sampler, f'{key}.sampler', {'DefaultSampler': None}, 'DefaultSampler')
         check_keys(sampler, f'{key}.sampler', ('shuffle', 'seed', 'round_up'))
         self.key = key
         self.dataset = build_dataset(config['dataset'], f'{key}.dataset')
         if self.dataset.labels.max() >= num_classes:
-            raise DataError(f'data of {key} has a label {self.dataset.labels.max()}; the model has {num_classes} '
-                            f'classes, from 0: correct model.head.num_classes or the data')
-        self.pipeline = Pipeline(config['dataset'].get('pipeline', ()), f'{key}.dataset.pipeline',
-                                 self.dataset.has_files)
+            raise DataError(
+                f'data of {key} has a label {self.dataset.labels.max()}; the model has {num_classes} '
+                f'classes, from 0: correct model.head.num_classes or the data'
+            )
+        self.pipeline = Pipeline(
+            config['dataset'].get('pipeline', ()), f'{key}.dataset.pipeline', self.dataset.has_files
+        )
         self.preprocessor = preprocessor
         self.batch_size = config.get('batch_size', 1)
-        require(isinstance(self.batch_size, int) and self.batch_size > 0, f'{key}.batch_size', self.batch_size,
-                'a positive number')
+        require(
+            isinstance(self.batch_size, int) and self.batch_size > 0,
+            f'{key}.batch_size',
+            self.batch_size,
+            'a positive number',
+        )
         self.drop_last = bool(config.get('drop_last', False))
         self.shuffle = sampler.get('shuffle', True)
         self.order_seed = seed if sampler.get('seed') is None else sampler['seed']
@@ -137,14 +163,20 @@ class DataLoader:
             DataError: if an image cannot be read.
         """
         order = epoch_order(len(self.dataset), self.shuffle, self.order_seed, epoch)
-        seeds = [derive_seed(self.augmentation_seed, SAMPLE_STREAM, _ONLY_RANK, epoch, position)
-                 for position in range(len(order))]
+        seeds = [
+            derive_seed(self.augmentation_seed, SAMPLE_STREAM, _ONLY_RANK, epoch, position)
+            for position in range(len(order))
+        ]
         first = first_batch * self.batch_size
         pipe = minddata.GeneratorDataset(
-            _Draws(self.dataset, order[first:], seeds[first:]), ['image', 'seed', 'label'], shuffle=False,
-            python_multiprocessing=False)
-        pipe = pipe.map(self._load, ['image', 'seed'], ['image'], python_multiprocessing=False,
-                        num_parallel_workers=self.workers)
+            _Draws(self.dataset, order[first:], seeds[first:]),
+            ['image', 'seed', 'label'],
+            shuffle=False,
+            python_multiprocessing=False,
+        )
+        pipe = pipe.map(
+            self._load, ['image', 'seed'], ['image'], python_multiprocessing=False, num_parallel_workers=self.workers
+        )
         pipe = pipe.project(['image', 'label'])
         pipe = pipe.batch(self.batch_size, drop_remainder=self.drop_last)
         self._error = None
@@ -155,8 +187,10 @@ class DataLoader:
             if self._error:
                 raise self._error from error
             if 'shape' in str(error):
-                raise DataError(f'data of {self.key}: the images of a batch differ in size; end its pipeline with a '
-                                f'crop or a Resize') from error
+                raise DataError(
+                    f'data of {self.key}: the images of a batch differ in size; end its pipeline with a '
+                    f'crop or a Resize'
+                ) from error
             raise
 
     def _load(self, index: np.ndarray, seed: np.ndarray) -> np.ndarray:

@@ -27,8 +27,9 @@ class ImageDataset:
         num_classes: How many classes there are, where the data set knows; else None.
     """
 
-    def __init__(self, samples: Sequence[np.ndarray] | Sequence[str], labels: Sequence[int],
-                 num_classes: int | None = None) -> None:
+    def __init__(
+        self, samples: Sequence[np.ndarray] | Sequence[str], labels: Sequence[int], num_classes: int | None = None
+    ) -> None:
         self.samples = samples
         self.labels = np.asarray(labels, dtype=np.int64)
         self.num_classes = num_classes
@@ -77,8 +78,12 @@ def choose_dataset(config: Mapping[str, Any], key: str) -> Callable[[Mapping[str
         ConfigError: if this backend does not have it.
     """
     kind = str(config.get('type'))
-    require(not kind.rpartition('.')[2].startswith('Coco'), f'{key}.type', kind,
-            'a data set of classification: detection trains with --backend torch')
+    require(
+        not kind.rpartition('.')[2].startswith('Coco'),
+        f'{key}.type',
+        kind,
+        'a data set of classification: detection trains with --backend torch',
+    )
     return choose(config, key, _KINDS)
 
 
@@ -117,18 +122,25 @@ def _read_annotations(path: Path, images: Path) -> ImageDataset:
 
 def _scan_folders(root: Path, suffixes: tuple[str, ...], key: str) -> ImageDataset:
     if not root.is_dir():
-        raise DataError(f'data of {key} is not there: {root} does not exist; put the data set there or name its '
-                        f'place with --cfg-options {key}.data_root=...')
+        raise DataError(
+            f'data of {key} is not there: {root} does not exist; put the data set there or name its '
+            f'place with --cfg-options {key}.data_root=...'
+        )
     names, labels = [], []
     folders = sorted(folder for folder in root.iterdir() if folder.is_dir() and not folder.name.startswith('.'))
     for label, folder in enumerate(folders):
-        found = sorted(path.relative_to(folder).as_posix() for path in folder.rglob('*')
-                       if path.name.lower().endswith(suffixes) and path.name[0] != '.' and path.is_file())
+        found = sorted(
+            path.relative_to(folder).as_posix()
+            for path in folder.rglob('*')
+            if path.name.lower().endswith(suffixes) and path.name[0] != '.' and path.is_file()
+        )
         names += [str(folder / name) for name in found]
         labels += [label] * len(found)
     if not names:
-        raise DataError(f'data of {key}: no image ({", ".join(suffixes)}) in a folder of {root}; expected one folder '
-                        f'of images per class')
+        raise DataError(
+            f'data of {key}: no image ({", ".join(suffixes)}) in a folder of {root}; expected one folder '
+            f'of images per class'
+        )
     return ImageDataset(names, labels, len(folders))
 
 
@@ -144,17 +156,23 @@ def _build_imagenet(config: Mapping[str, Any], key: str) -> ImageDataset:
             config['ann_file'] = str(annotations)
     dataset = _build_folder(config, key)
     if dataset.num_classes not in (None, _IMAGENET_CLASSES) and not (config.get('metainfo') or {}).get('classes'):
-        raise DataError(f'data of {key} has {dataset.num_classes} folders; ImageNet has {_IMAGENET_CLASSES}: complete '
-                        f'it, or name its classes with metainfo=dict(classes=...)')
+        raise DataError(
+            f'data of {key} has {dataset.num_classes} folders; ImageNet has {_IMAGENET_CLASSES}: complete '
+            f'it, or name its classes with metainfo=dict(classes=...)'
+        )
     return dataset
 
 
 # Folder, files of the splits, and the key of the labels.
 _CIFAR = {
-    'CIFAR10': ('cifar-10-batches-py',
-                {'train': tuple(f'data_batch_{i}' for i in range(1, 6)), 'test': ('test_batch',)}, 'labels', 10),
+    'CIFAR10': (
+        'cifar-10-batches-py',
+        {'train': tuple(f'data_batch_{i}' for i in range(1, 6)), 'test': ('test_batch',)},
+        'labels',
+        10,
+    ),
     'CIFAR100': ('cifar-100-python', {'train': ('train',), 'test': ('test',)}, 'fine_labels', 100),
-}  # yapf: disable
+}
 _CIFAR_SIZE = 32
 
 
@@ -169,8 +187,10 @@ def _build_cifar(config: Mapping[str, Any], key: str) -> ImageDataset:
     for name in splits[split]:
         path = root.expanduser() / folder / name
         if not path.is_file():
-            raise DataError(f'data of {key} is not there: {path} does not exist; unpack the Python version of the data '
-                            f'set there, which this backend does not download')
+            raise DataError(
+                f'data of {key} is not there: {path} does not exist; unpack the Python version of the data '
+                f'set there, which this backend does not download'
+            )
         try:
             entry = pickle.loads(path.read_bytes(), encoding='latin1')
             images.append(entry['data'].reshape(-1, 3, _CIFAR_SIZE, _CIFAR_SIZE))

@@ -184,8 +184,9 @@ class DeployedShuffleNet(nn.Cell):
         self.stem = nn.SequentialCell(*map(fold, stem))
         if plan.stem.pool:
             padding = plan.stem.pool_padding
-            self.stem.append(copy_cell(backbone.maxpool) if padding == 'same' else BorderedMaxPool(
-                before=padding == 'symmetric'))
+            self.stem.append(
+                copy_cell(backbone.maxpool) if padding == 'same' else BorderedMaxPool(before=padding == 'symmetric')
+            )
         order, layers, outputs = np.arange(plan.stem.out_channels), [], []
         self._returns_stem = STEM_OUTPUT in plan.out_indices
         last = max((index for index in plan.out_indices if index != STEM_OUTPUT), default=-1)
@@ -235,10 +236,12 @@ def to_deploy(model: nn.Cell) -> nn.Cell:
     if isinstance(model, ShuffleNet):
         return constant(DeployedShuffleNet(model))
     if isinstance(model, ImageClassifier):
-        return constant(ImageClassifier(DeployedShuffleNet(model.backbone), copy_cell(model.neck),
-                                        copy_cell(model.head)))
-    raise ArgumentError(f'to_deploy takes a ShuffleNetV1, a ShuffleNetV2 or an ImageClassifier, '
-                        f'got {type(model).__name__}')
+        return constant(
+            ImageClassifier(DeployedShuffleNet(model.backbone), copy_cell(model.neck), copy_cell(model.head))
+        )
+    raise ArgumentError(
+        f'to_deploy takes a ShuffleNetV1, a ShuffleNetV2 or an ImageClassifier, got {type(model).__name__}'
+    )
 
 
 def export(model: nn.Cell, shape: Sequence[int], dynamic: bool, path: Path, file_format: str) -> None:

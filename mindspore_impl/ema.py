@@ -65,11 +65,15 @@ class WeightAverage:
         self.interval = config.get('interval', 1)
         self.begin_iter, self.begin_epoch = config.get('begin_iter', 0), config.get('begin_epoch', 0)
         self.steps = 0
-        averaged = [parameter for parameter in model.get_parameters()
-                    if config.get('update_buffers', False) or parameter.name.rpartition('.')[2] not in _BUFFER_NAMES]
+        averaged = [
+            parameter
+            for parameter in model.get_parameters()
+            if config.get('update_buffers', False) or parameter.name.rpartition('.')[2] not in _BUFFER_NAMES
+        ]
         self._values = averaged
-        self._averages = [Parameter(value.asnumpy().copy(), name=f'ema.{value.name}', requires_grad=False)
-                          for value in averaged]
+        self._averages = [
+            Parameter(value.asnumpy().copy(), name=f'ema.{value.name}', requires_grad=False) for value in averaged
+        ]
         self._move = _Move(self._averages, self._values)
 
     def update(self, epoch: int, iteration: int) -> None:

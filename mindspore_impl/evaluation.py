@@ -65,13 +65,15 @@ class Evaluator:
         for images, batch_labels in self._loader.epoch(0):
             times['data_time'] += time.perf_counter() - start
             padded = Tensor(pad_batch(images, self._loader.batch_size))
-            logits.append(self._step(padded).asnumpy()[:len(images)])
+            logits.append(self._step(padded).asnumpy()[: len(images)])
             labels.append(batch_labels)
             times['time'] += time.perf_counter() - start
             start = time.perf_counter()
         all_logits, all_labels = np.concatenate(logits), np.concatenate(labels)
-        metrics = {name: value for metric in self._metrics
-                   for name, value in metric.compute(all_logits, all_labels).items()}
+        metrics = {
+            name: value for metric in self._metrics for name, value in metric.compute(all_logits, all_labels).items()
+        }
         loss = float(self._loss(Tensor(all_logits), Tensor(all_labels)).asnumpy())
-        return Evaluation(metrics, loss, {name: total / len(logits) for name, total in times.items()}, all_logits,
-                          all_labels)
+        return Evaluation(
+            metrics, loss, {name: total / len(logits) for name, total in times.items()}, all_logits, all_labels
+        )

@@ -24,8 +24,13 @@ def list_models(pattern: str = '*') -> list[str]:
     return [name for name in VARIANTS if fnmatch(name, pattern)]
 
 
-def create_model(name: str, num_classes: int = 1000, pretrained: str | Path | None = None, in_channels: int = 3,
-                 **backbone_arguments: Any) -> ImageClassifier:
+def create_model(
+    name: str,
+    num_classes: int = 1000,
+    pretrained: str | Path | None = None,
+    in_channels: int = 3,
+    **backbone_arguments: Any,
+) -> ImageClassifier:
     """Builds a named classifier, which maps images of shape (N, in_channels, H, W) to logits (N, num_classes).
 
     Args:
@@ -46,8 +51,10 @@ def create_model(name: str, num_classes: int = 1000, pretrained: str | Path | No
         (1, 10)
     """
     if isinstance(pretrained, bool):
-        raise ArgumentError(f'pretrained must be the path of a .ckpt or .safetensors file or None, got {pretrained}; '
-                            f'there is nothing to download')
+        raise ArgumentError(
+            f'pretrained must be the path of a .ckpt or .safetensors file or None, got {pretrained}; '
+            f'there is nothing to download'
+        )
     arguments = get_variant(name).backbone | {'in_channels': in_channels} | backbone_arguments
     backbone = _BACKBONES[arguments.pop('type').rpartition('.')[2]]
     allowed = inspect.signature(backbone).parameters

@@ -41,8 +41,10 @@ def fold(layer: ConvModule, inputs: np.ndarray | None = None, outputs: np.ndarra
     kept = []
     if layer.with_norm and is_foldable(layer):
         norm = layer.bn
-        gamma, beta, mean, variance = (tensor.asnumpy().astype(np.float64) for tensor in (
-            norm.gamma, norm.beta, norm.moving_mean, norm.moving_variance))
+        gamma, beta, mean, variance = (
+            tensor.asnumpy().astype(np.float64)
+            for tensor in (norm.gamma, norm.beta, norm.moving_mean, norm.moving_variance)
+        )
         scale = gamma / np.sqrt(variance + norm.eps)
         weight, bias = weight * scale[:, None, None, None], beta + (bias - mean) * scale
     elif layer.with_norm:
@@ -52,15 +54,27 @@ def fold(layer: ConvModule, inputs: np.ndarray | None = None, outputs: np.ndarra
     weight = reorder_weight(weight, conv.group, inputs, outputs).astype(np.float32)
     bias = (bias if outputs is None else bias[outputs]).astype(np.float32)
     folded = nn.Conv2d(
-        conv.in_channels, conv.out_channels, conv.kernel_size, conv.stride, conv.pad_mode, conv.padding,
-        conv.dilation, conv.group, has_bias=True, weight_init=Tensor(weight), bias_init=Tensor(bias))
+        conv.in_channels,
+        conv.out_channels,
+        conv.kernel_size,
+        conv.stride,
+        conv.pad_mode,
+        conv.padding,
+        conv.dilation,
+        conv.group,
+        has_bias=True,
+        weight_init=Tensor(weight),
+        bias_init=Tensor(bias),
+    )
     return nn.SequentialCell(folded, *kept)
 
 
 def fold_chain(layers: Sequence[ConvModule], inputs: np.ndarray, outputs: np.ndarray) -> nn.SequentialCell:
     """Copy a chain of pointwise and depthwise layers for inference; see ``slices.order_chain``."""
-    traits = [LayerTraits(layer.conv.out_channels, layer.conv.group == layer.conv.in_channels, is_foldable(layer))
-              for layer in layers]
+    traits = [
+        LayerTraits(layer.conv.out_channels, layer.conv.group == layer.conv.in_channels, is_foldable(layer))
+        for layer in layers
+    ]
     parts = []
     for layer, orders in zip(layers, order_chain(traits, inputs, outputs), strict=True):
         if orders.gather is not None:
@@ -83,5 +97,3 @@ def constant(cell: nn.Cell) -> nn.Cell:
     for parameter in cell.get_parameters():
         parameter.requires_grad = False
     return cell
-
-

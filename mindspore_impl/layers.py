@@ -85,10 +85,11 @@ _ACTS = {
     'SiLU': _Layer(lambda inplace=True: nn.SiLU(), ('inplace',)),
     'Swish': _Layer(nn.SiLU),
     'PReLU': _Layer(lambda init=0.25: nn.PReLU(w=init), ('init',)),
-    'LeakyReLU': _Layer(lambda negative_slope=0.01, inplace=True: nn.LeakyReLU(negative_slope),
-                        ('negative_slope', 'inplace')),
+    'LeakyReLU': _Layer(
+        lambda negative_slope=0.01, inplace=True: nn.LeakyReLU(negative_slope), ('negative_slope', 'inplace')
+    ),
     'GELU': _Layer(lambda approximate='none': nn.GELU(approximate == 'tanh'), ('approximate',)),
-}  # yapf: disable
+}
 
 
 def _resolve(argument: str, cfg: Mapping[str, Any], layers: Mapping[str, _Layer]) -> tuple[_Layer, dict[str, Any]]:
@@ -98,11 +99,14 @@ def _resolve(argument: str, cfg: Mapping[str, Any], layers: Mapping[str, _Layer]
     kind = cfg['type']
     scope, _, name = kind.rpartition('.') if isinstance(kind, str) else ('', '', kind)
     if name not in layers or (scope and scope not in _SCOPES):
-        raise ArgumentError(f'{argument} must have a type that MindSpore can build, one of {", ".join(layers)}; '
-                            f'got {kind!r}')
+        raise ArgumentError(
+            f'{argument} must have a type that MindSpore can build, one of {", ".join(layers)}; got {kind!r}'
+        )
     if name == 'SyncBN' and ms.get_context('device_target') != 'Ascend':
-        raise ArgumentError(f"{argument} type 'SyncBN' exists in MindSpore on Ascend only, "
-                            f"not on {ms.get_context('device_target')}; use 'BN'")
+        raise ArgumentError(
+            f"{argument} type 'SyncBN' exists in MindSpore on Ascend only, "
+            f"not on {ms.get_context('device_target')}; use 'BN'"
+        )
     layer, arguments = layers[name], {key: value for key, value in cfg.items() if key != 'type'}
     for key in arguments:
         if key not in layer.arguments:
@@ -112,11 +116,11 @@ def _resolve(argument: str, cfg: Mapping[str, Any], layers: Mapping[str, _Layer]
         if key not in arguments:
             raise ArgumentError(f'{argument} of type {kind!r} must give {key!r}; got {dict(cfg)}')
     if arguments.get('momentum', 0) is None:
-        raise ArgumentError(f'{argument} momentum must be a number in MindSpore, which has no cumulative average; '
-                            f'got None')
+        raise ArgumentError(
+            f'{argument} momentum must be a number in MindSpore, which has no cumulative average; got None'
+        )
     if arguments.get('approximate', 'none') not in ('none', 'tanh'):
-        raise ArgumentError(f"{argument} approximate must be one of 'none', 'tanh'; "
-                            f"got {arguments['approximate']!r}")
+        raise ArgumentError(f"{argument} approximate must be one of 'none', 'tanh'; got {arguments['approximate']!r}")
     return layer, arguments
 
 
@@ -164,7 +168,8 @@ class LayerConfig:
         num_groups = arguments.get('num_groups', 1)
         if channels % num_groups:
             raise ArgumentError(
-                f'norm_cfg num_groups={num_groups} does not divide a convolution of {channels} channels')
+                f'norm_cfg num_groups={num_groups} does not divide a convolution of {channels} channels'
+            )
         norm = layer.build(channels, **{'eps': 1e-5, **arguments})
         norm.beta.set_data(initializer(INITIAL_NORM_BIAS, norm.beta.shape, norm.beta.dtype))
         for parameter in (norm.gamma, norm.beta):
@@ -195,8 +200,9 @@ class ConvModule(nn.Cell):
         activate: The activation, or None.
     """
 
-    def __init__(self, conv: Conv, std: float, norm_name: str = '', norm: nn.Cell | None = None,
-                 activate: nn.Cell | None = None) -> None:
+    def __init__(
+        self, conv: Conv, std: float, norm_name: str = '', norm: nn.Cell | None = None, activate: nn.Cell | None = None
+    ) -> None:
         super().__init__()
         self.conv = nn.Conv2d(
             conv.in_channels,
@@ -209,7 +215,8 @@ class ConvModule(nn.Cell):
             group=conv.groups,
             has_bias=norm is None,
             weight_init=Normal(std),
-            bias_init='zeros')
+            bias_init='zeros',
+        )
         self.with_norm = norm is not None
         self.with_activation = activate is not None
         self.can_fold = isinstance(norm, BatchNorm2d)
@@ -275,7 +282,7 @@ _POOL_ARGUMENTS = {
     'symmetric': {'pad_mode': 'pad', 'padding': 1},
     'same': {'pad_mode': 'same'},
     'ceil': {'pad_mode': 'pad', 'ceil_mode': True},
-}  # yapf: disable
+}
 
 
 class MaxPool(nn.Cell):

@@ -53,8 +53,14 @@ class LabelSmoothLoss(nn.Cell):
         ArgumentError: if label_smooth_val or mode is none of the above.
     """
 
-    def __init__(self, label_smooth_val: float, num_classes: int | None = None, mode: str = 'original',
-                 loss_weight: float = 1.0, class_weight: Sequence[float] | None = None) -> None:
+    def __init__(
+        self,
+        label_smooth_val: float,
+        num_classes: int | None = None,
+        mode: str = 'original',
+        loss_weight: float = 1.0,
+        class_weight: Sequence[float] | None = None,
+    ) -> None:
         super().__init__()
         if not isinstance(label_smooth_val, float) or not 0 <= label_smooth_val < 1:
             raise ArgumentError(f'label_smooth_val must be a float in [0, 1), got {label_smooth_val!r}')

@@ -35,14 +35,15 @@ class Accuracy:
         Returns:
             The accuracies by names such as 'accuracy/top1'.
         """
-        ranks = np.argsort(-logits, axis=1, kind='stable')[:, :max(self.topk)]
+        ranks = np.argsort(-logits, axis=1, kind='stable')[:, : max(self.topk)]
         hits = ranks == labels[:, None]
         values = [float(hits[:, :k].any(axis=1).mean() * 100) for k in self.topk]
         return dict(zip(self.names, values, strict=True))
 
 
-def build_evaluator(config: Mapping[str, Any] | Sequence[Mapping[str, Any]], key: str,
-                    num_classes: int) -> list[Accuracy]:
+def build_evaluator(
+    config: Mapping[str, Any] | Sequence[Mapping[str, Any]], key: str, num_classes: int
+) -> list[Accuracy]:
     """Build the metrics of an evaluator.
 
     Args:

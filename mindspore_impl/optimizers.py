@@ -20,8 +20,15 @@ _KINDS = {
 }
 _DEFAULT_LR = {'SGD': 1e-3, 'AdamW': 1e-3}
 _DEFAULT_DECAY = {'SGD': 0.0, 'AdamW': 1e-2}
-_PARAMWISE_KEYS = ('norm_decay_mult', 'bias_decay_mult', 'bias_lr_mult', 'dwconv_decay_mult', 'flat_decay_mult',
-                   'custom_keys', 'bypass_duplicate')
+_PARAMWISE_KEYS = (
+    'norm_decay_mult',
+    'bias_decay_mult',
+    'bias_lr_mult',
+    'dwconv_decay_mult',
+    'flat_decay_mult',
+    'custom_keys',
+    'bypass_duplicate',
+)
 _NORMS = (nn.BatchNorm2d, nn.SyncBatchNorm, nn.GroupNorm, nn.LayerNorm)
 # MindSpore's own names of what custom keys and rules call by PyTorch's.
 _TORCH_NAMES = {'gamma': 'weight', 'beta': 'bias', 'w': 'weight'}
@@ -42,8 +49,7 @@ class Optimizer:
         parameters: What it trains, in the order in which it takes gradients.
     """
 
-    def __init__(self, optimizer: optim.Optimizer, group_lrs: Sequence[float], base_lr: float,
-                 has_rules: bool) -> None:
+    def __init__(self, optimizer: optim.Optimizer, group_lrs: Sequence[float], base_lr: float, has_rules: bool) -> None:
         self.base_lrs, self.has_rules = [*group_lrs, base_lr], has_rules
         self._optimizer = optimizer
         self.parameters = list(optimizer.parameters)
@@ -60,8 +66,9 @@ class Optimizer:
     def state(self) -> dict[str, Parameter]:
         """Return the parameters that hold momenta and counts, by name; the trained ones are not among them."""
         trained = {id(parameter) for parameter in self.parameters}
-        return {parameter.name: parameter for parameter in self._optimizer.get_parameters()
-                if id(parameter) not in trained}
+        return {
+            parameter.name: parameter for parameter in self._optimizer.get_parameters() if id(parameter) not in trained
+        }
 
 
 def build_optimizer(model: nn.Cell, config: Mapping[str, Any], lr_factor: float = 1.0) -> Optimizer:
@@ -96,15 +103,19 @@ def build_optimizer(model: nn.Cell, config: Mapping[str, Any], lr_factor: float 
     if not groups:
         raise ConfigError('model: every parameter is frozen, nothing is left to train')
     try:
-        optimizer = kind([{'params': parameters, 'lr': lr, 'weight_decay': decay}
-                          for (lr, decay), parameters in groups.items()], lr=base_lr, **settings)
+        optimizer = kind(
+            [{'params': parameters, 'lr': lr, 'weight_decay': decay} for (lr, decay), parameters in groups.items()],
+            lr=base_lr,
+            **settings,
+        )
     except (TypeError, ValueError) as error:
         raise ConfigError(f'{key}: {name} cannot be built: {error}') from error
     return Optimizer(optimizer, [lr for lr, _ in groups], base_lr, bool(config.get('paramwise_cfg')))
 
 
-def _apply_rules(model: nn.Cell, rules: Mapping[str, Any], base_lr: float,
-                 base_decay: float) -> list[tuple[Parameter, float, float]]:
+def _apply_rules(
+    model: nn.Cell, rules: Mapping[str, Any], base_lr: float, base_decay: float
+) -> list[tuple[Parameter, float, float]]:
     """Return every trainable parameter with its learning rate and weight decay, by mmengine's rules."""
     key = 'optim_wrapper.paramwise_cfg'
     check_keys(rules, key, _PARAMWISE_KEYS)
@@ -133,8 +144,12 @@ def _multipliers(cell: nn.Cell, is_bias: bool, parameter: Parameter, rules: Mapp
     is_norm = isinstance(cell, _NORMS)
     lr_mult = rules.get('bias_lr_mult', 1.0) if is_bias and not is_norm else 1.0
     is_depthwise = isinstance(cell, nn.Conv2d) and cell.in_channels == cell.group
-    for applies, rule in ((is_norm, 'norm_decay_mult'), (is_bias, 'bias_decay_mult'),
-                          (is_depthwise, 'dwconv_decay_mult'), (parameter.ndim == 1, 'flat_decay_mult')):
+    for applies, rule in (
+        (is_norm, 'norm_decay_mult'),
+        (is_bias, 'bias_decay_mult'),
+        (is_depthwise, 'dwconv_decay_mult'),
+        (parameter.ndim == 1, 'flat_decay_mult'),
+    ):
         if applies and rules.get(rule) is not None:
             return lr_mult, rules[rule]
     return lr_mult, 1.0

@@ -62,5 +62,7 @@ def predict(config: Config, checkpoint: str, images: Sequence[str], options: Pre
 
 
 def _findings(scores: np.ndarray, classes: Sequence[str], top_k: int) -> list[Finding]:
-    return [Finding(classes[label] if label < len(classes) else str(label), float(scores[label]))
-            for label in scores.argsort()[::-1][:top_k]]
+    return [
+        Finding(classes[label] if label < len(classes) else str(label), float(scores[label]))
+        for label in scores.argsort()[::-1][:top_k]
+    ]

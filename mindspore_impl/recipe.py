@@ -11,8 +11,16 @@ from shufflenet_zoo.errors import ConfigError
 from shufflenet_zoo.mindspore_impl.config_keys import check_keys, choose, require
 
 # Keys that have no meaning in a single MindSpore process on one device: they may say what they say by default.
-_REFUSED_KEYS = ('sync_bn', 'compile', 'activation_checkpointing', 'efficient_conv_bn_eval', 'model_wrapper_cfg',
-                 'runner_type', 'strategy', 'find_unused_parameters')
+_REFUSED_KEYS = (
+    'sync_bn',
+    'compile',
+    'activation_checkpointing',
+    'efficient_conv_bn_eval',
+    'model_wrapper_cfg',
+    'runner_type',
+    'strategy',
+    'find_unused_parameters',
+)
 _AMP_LEVELS = ('O0', 'O2', 'O3', 'auto')
 _MODES = ('graph', 'pynative')
 
@@ -135,8 +143,21 @@ def read_saving(config: Config, loop: Loop, metrics: Sequence[str]) -> Saving:
     key = 'default_hooks.checkpoint'
     section = _default_hooks(config)['checkpoint']
     choose(section, key, {'CheckpointHook': None, 'shufflenet_zoo.CheckpointHook': None}, 'CheckpointHook')
-    check_keys(section, key, ('interval', 'by_epoch', 'max_keep_ckpts', 'save_last', 'save_best', 'rule', 'save_begin',
-                              'save_optimizer', 'save_param_scheduler'))
+    check_keys(
+        section,
+        key,
+        (
+            'interval',
+            'by_epoch',
+            'max_keep_ckpts',
+            'save_last',
+            'save_best',
+            'rule',
+            'save_begin',
+            'save_optimizer',
+            'save_param_scheduler',
+        ),
+    )
     for name in ('save_optimizer', 'save_param_scheduler'):
         require(section.get(name, True) is True, f'{key}.{name}', section.get(name), 'True')
     by_epoch = section.get('by_epoch', True)
@@ -148,8 +169,15 @@ def read_saving(config: Config, loop: Loop, metrics: Sequence[str]) -> Saving:
         require(not metrics or name in metrics, f'{key}.save_best', name, f'one of {", ".join(metrics)} or auto')
     rule = section.get('rule')
     require(rule in (None, 'greater', 'less'), f'{key}.rule', rule, "'greater', 'less' or None")
-    return Saving(section.get('interval', -1), by_epoch, section.get('max_keep_ckpts', -1),
-                  section.get('save_last', True), best, rule, section.get('save_begin', 0))
+    return Saving(
+        section.get('interval', -1),
+        by_epoch,
+        section.get('max_keep_ckpts', -1),
+        section.get('save_last', True),
+        best,
+        rule,
+        section.get('save_begin', 0),
+    )
 
 
 def read_logging(config: Config, loop: Loop) -> Logging:
@@ -163,8 +191,12 @@ def read_logging(config: Config, loop: Loop) -> Logging:
     check_keys(processor, 'log_processor', ('window_size', 'by_epoch'))
     interval = section.get('interval', 10)
     require(_is_count(interval), f'{key}.interval', interval, 'a positive number')
-    return Logging(interval, section.get('ignore_last', True), section.get('log_metric_by_epoch', loop.by_epoch),
-                   processor.get('window_size', 10))
+    return Logging(
+        interval,
+        section.get('ignore_last', True),
+        section.get('log_metric_by_epoch', loop.by_epoch),
+        processor.get('window_size', 10),
+    )
 
 
 def read_average(config: Config) -> tuple[Mapping[str, Any], str] | None:
@@ -183,8 +215,7 @@ def read_precision(config: Config, amp: bool) -> Precision:
     AmpOptimWrapper, or the option --amp, means level O2; ``mindspore=dict(amp_level=...)`` names another.
     """
     wrapper = config.get('optim_wrapper') or {}
-    is_mixed = amp or choose(wrapper, 'optim_wrapper', {'OptimWrapper': False, 'AmpOptimWrapper': True},
-                             'OptimWrapper')
+    is_mixed = amp or choose(wrapper, 'optim_wrapper', {'OptimWrapper': False, 'AmpOptimWrapper': True}, 'OptimWrapper')
     own = config.get('mindspore') or {}
     check_keys(own, 'mindspore', ('amp_level', 'mode'))
     level = own.get('amp_level', 'O2' if is_mixed else 'O0')
@@ -199,12 +230,18 @@ def read_precision(config: Config, amp: bool) -> Precision:
 def read_clipping(config: Config) -> float | None:
     """Read ``optim_wrapper`` apart from the optimizer; return the norm that gradients are clipped to, or None."""
     section, key = config.optim_wrapper, 'optim_wrapper'
-    check_keys(section, key, ('optimizer', 'paramwise_cfg', 'clip_grad', 'loss_scale', 'dtype', 'accumulative_counts',
-                              'constructor'))
+    check_keys(
+        section,
+        key,
+        ('optimizer', 'paramwise_cfg', 'clip_grad', 'loss_scale', 'dtype', 'accumulative_counts', 'constructor'),
+    )
     counts = section.get('accumulative_counts', 1)
     require(counts == 1, f'{key}.accumulative_counts', counts, '1')
-    choose({'type': section.get('constructor', 'DefaultOptimWrapperConstructor')}, f'{key}.constructor',
-           {'DefaultOptimWrapperConstructor': None})
+    choose(
+        {'type': section.get('constructor', 'DefaultOptimWrapperConstructor')},
+        f'{key}.constructor',
+        {'DefaultOptimWrapperConstructor': None},
+    )
     clipping = section.get('clip_grad')
     if clipping is None:
         return None
@@ -212,8 +249,9 @@ def read_clipping(config: Config) -> float | None:
     require(clipping.get('type', 'norm') == 'norm', f'{key}.clip_grad.type', clipping.get('type'), "'norm'")
     require(clipping.get('norm_type', 2) == 2, f'{key}.clip_grad.norm_type', clipping.get('norm_type'), '2')
     max_norm = clipping.get('max_norm')
-    require(isinstance(max_norm, (int, float)) and max_norm > 0, f'{key}.clip_grad.max_norm', max_norm,
-            'a positive number')
+    require(
+        isinstance(max_norm, (int, float)) and max_norm > 0, f'{key}.clip_grad.max_norm', max_norm, 'a positive number'
+    )
     return float(max_norm)
 
 
@@ -236,8 +274,10 @@ def scale_lr(config: Config, requested: bool) -> float:
         return 1.0
     check_keys(section, 'auto_scale_lr', ('enable', 'base_batch_size'))
     if not section.get('base_batch_size'):
-        raise ConfigError(f'--auto-scale-lr: {config.filename} does not say for which batch size its learning rate '
-                          f'is; add auto_scale_lr=dict(base_batch_size=...)')
+        raise ConfigError(
+            f'--auto-scale-lr: {config.filename} does not say for which batch size its learning rate '
+            f'is; add auto_scale_lr=dict(base_batch_size=...)'
+        )
     return config.train_dataloader.batch_size / section['base_batch_size']
 
 

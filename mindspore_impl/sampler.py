@@ -21,7 +21,7 @@ def randperm(length: int, seed: int) -> np.ndarray:
     """
     if length >= _LARGEST:
         raise ValueError(f'length={length} must be less than {_LARGEST}')
-    generator = np.random.RandomState(seed & 0xffffffff)
+    generator = np.random.RandomState(seed & 0xFFFFFFFF)
     draws = generator.randint(0, 2**32, size=max(length - 1, 0), dtype=np.uint32)
     offsets = (draws.astype(np.int64) % np.arange(length, 1, -1)).tolist()
     order = list(range(length))

@@ -47,8 +47,7 @@ class Schedule:
         self._calls += 1
         if self.begin <= self._calls < self.end:
             self._step += 1
-            values[:] = [self.next_value(self._step, value, base)
-                         for value, base in zip(values, bases, strict=True)]
+            values[:] = [self.next_value(self._step, value, base) for value, base in zip(values, bases, strict=True)]
 
 
 class ConstantLR(Schedule):
@@ -109,7 +108,7 @@ class MultiStepLR(Schedule):
 
     def next_value(self, step: int, value: float, base: float) -> float:
         """Return the value at a step from the value before it."""
-        return value * self.gamma**self.milestones[step] if step in self.milestones else value
+        return value * self.gamma ** self.milestones[step] if step in self.milestones else value
 
 
 class ExponentialLR(Schedule):
@@ -129,8 +128,9 @@ class CosineAnnealingLR(Schedule):
 
     epoch_counts = ('T_max',)
 
-    def __init__(self, T_max: int | None = None, eta_min: float | None = None, eta_min_ratio: float | None = None,
-                 **span: Any) -> None:
+    def __init__(
+        self, T_max: int | None = None, eta_min: float | None = None, eta_min_ratio: float | None = None, **span: Any
+    ) -> None:
         super().__init__(**span)
         if eta_min is not None and eta_min_ratio is not None:
             raise ValueError('either eta_min or eta_min_ratio may be given')
@@ -144,8 +144,9 @@ class CosineAnnealingLR(Schedule):
             return value
         if (step - 1 - self.period) % (2 * self.period) == 0:  # the cosine before this step is zero
             return value + (base - low) * (1 - math.cos(math.pi / self.period)) / 2
-        return (1 + math.cos(math.pi * step / self.period)) / (
-            1 + math.cos(math.pi * (step - 1) / self.period)) * (value - low) + low
+        return (1 + math.cos(math.pi * step / self.period)) / (1 + math.cos(math.pi * (step - 1) / self.period)) * (
+            value - low
+        ) + low
 
 
 class PolyLR(Schedule):
@@ -160,7 +161,7 @@ class PolyLR(Schedule):
         """Return the value at a step from the value before it."""
         if step == 0:
             return value
-        return (value - self.eta_min) * (1 - 1 / (self.last_step - step + 1))**self.power + self.eta_min
+        return (value - self.eta_min) * (1 - 1 / (self.last_step - step + 1)) ** self.power + self.eta_min
 
 
 class OneCycleLR(Schedule):
@@ -168,9 +169,17 @@ class OneCycleLR(Schedule):
 
     epoch_counts = ('total_steps',)
 
-    def __init__(self, eta_max: float = 0.0, total_steps: int | None = None, pct_start: float = 0.3,
-                 anneal_strategy: str = 'cos', div_factor: float = 25.0, final_div_factor: float = 1e4,
-                 three_phase: bool = False, **span: Any) -> None:
+    def __init__(
+        self,
+        eta_max: float = 0.0,
+        total_steps: int | None = None,
+        pct_start: float = 0.3,
+        anneal_strategy: str = 'cos',
+        div_factor: float = 25.0,
+        final_div_factor: float = 1e4,
+        three_phase: bool = False,
+        **span: Any,
+    ) -> None:
         super().__init__(**span)
         if anneal_strategy not in ('cos', 'linear'):
             raise ValueError(f"anneal_strategy={anneal_strategy!r} must be 'cos' or 'linear'")
@@ -187,8 +196,11 @@ class OneCycleLR(Schedule):
         # (last step, value at its begin, value at its end) of every phase.
         self.phases = (rise, (total - 1, eta_max, lowest))
         if three_phase:
-            self.phases = (rise, (float(2 * pct_start * total) - 2, eta_max, self.initial),
-                           (total - 1, self.initial, lowest))
+            self.phases = (
+                rise,
+                (float(2 * pct_start * total) - 2, eta_max, self.initial),
+                (total - 1, self.initial, lowest),
+            )
 
     def start_value(self, base: float) -> float:
         """Return the policy's own base learning rate."""
@@ -237,8 +249,14 @@ class LearningRates:
         ConfigError: if a schedule or one of its arguments is unknown or cannot be.
     """
 
-    def __init__(self, config: Mapping | Sequence[Mapping] | None, bases: Sequence[float], epoch_length: int,
-                 max_epochs: int | None, max_iters: int) -> None:
+    def __init__(
+        self,
+        config: Mapping | Sequence[Mapping] | None,
+        bases: Sequence[float],
+        epoch_length: int,
+        max_epochs: int | None,
+        max_iters: int,
+    ) -> None:
         self.values = list(bases)
         # Every schedule with its base learning rates: a one-cycle policy brings its own for those after it.
         self._schedules: list[tuple[Schedule, list[float]]] = []
@@ -282,8 +300,9 @@ def build_schedule(config: Mapping, key: str, epoch_length: int, max_epochs: int
     arguments = {name: value for name, value in config.items() if name not in ('type', 'verbose')}
     check_keys(arguments, key, (*own, *_SPAN_KEYS, 'convert_to_iter_based'))
     by_epoch = arguments.get('by_epoch', True)
-    require(not by_epoch or max_epochs is not None, f'{key}.by_epoch', by_epoch,
-            'False where train_cfg.by_epoch is False')
+    require(
+        not by_epoch or max_epochs is not None, f'{key}.by_epoch', by_epoch, 'False where train_cfg.by_epoch is False'
+    )
     arguments.setdefault('end', max_epochs if by_epoch else max_iters)
     if arguments.pop('convert_to_iter_based', False):
         require(by_epoch, f'{key}.by_epoch', by_epoch, 'True where convert_to_iter_based is')

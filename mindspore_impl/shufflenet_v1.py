@@ -58,8 +58,9 @@ class ShuffleUnit(nn.Cell):
         pool_padding: str = 'symmetric',
     ) -> None:
         super().__init__()
-        unit = V1Unit(in_channels, out_channels, groups, first_block, combine, stride, dilation, shuffle_order,
-                      pool_padding)
+        unit = V1Unit(
+            in_channels, out_channels, groups, first_block, combine, stride, dilation, shuffle_order, pool_padding
+        )
         self.combine = combine
         self.groups = groups
         self.with_cp = with_cp
@@ -143,17 +144,23 @@ class ShuffleNetV1(ShuffleNet):
         pool_padding: str = 'symmetric',
     ) -> None:
         plan = plan_v1(
-            groups, widen_factor, out_indices, frozen_stages, in_channels=in_channels, width_rule=width_rule,
-            stem_rule=stem_rule, shuffle_order=shuffle_order, small_stem=small_stem, output_stride=output_stride,
-            pool_padding=pool_padding)
+            groups,
+            widen_factor,
+            out_indices,
+            frozen_stages,
+            in_channels=in_channels,
+            width_rule=width_rule,
+            stem_rule=stem_rule,
+            shuffle_order=shuffle_order,
+            small_stem=small_stem,
+            output_stride=output_stride,
+            pool_padding=pool_padding,
+        )
         super().__init__(plan, conv_cfg, norm_cfg, act_cfg, norm_eval, with_cp, init_cfg)
         self.groups = groups
         self.frozen_stages = frozen_stages
 
     def _build_unit(self, unit: V1Unit) -> nn.Cell:
         return ShuffleUnit(
-            **asdict(unit),
-            conv_cfg=self.conv_cfg,
-            norm_cfg=self.norm_cfg,
-            act_cfg=self.act_cfg,
-            with_cp=self.with_cp)
+            **asdict(unit), conv_cfg=self.conv_cfg, norm_cfg=self.norm_cfg, act_cfg=self.act_cfg, with_cp=self.with_cp
+        )

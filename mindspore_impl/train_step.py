@@ -24,8 +24,9 @@ class _Gradients(nn.Cell):
         max_norm: The gradients' norm is clipped to it; None leaves them.
     """
 
-    def __init__(self, model: nn.Cell, loss: nn.Cell, parameters: Sequence[Parameter], with_norm: bool,
-                 max_norm: float | None) -> None:
+    def __init__(
+        self, model: nn.Cell, loss: nn.Cell, parameters: Sequence[Parameter], with_norm: bool, max_norm: float | None
+    ) -> None:
         super().__init__(auto_prefix=False)
         self.model, self.loss, self.with_norm, self.max_norm = model, loss, with_norm, max_norm
         self.derive = ms.value_and_grad(self.forward, None, ms.ParameterTuple(parameters), has_aux=True)
@@ -77,8 +78,9 @@ class TrainStep:
         max_norm: The gradients' norm is clipped to it; None leaves them.
     """
 
-    def __init__(self, model: nn.Cell, loss: nn.Cell, optimizer: Optimizer, loss_scale: LossScale | None,
-                 max_norm: float | None) -> None:
+    def __init__(
+        self, model: nn.Cell, loss: nn.Cell, optimizer: Optimizer, loss_scale: LossScale | None, max_norm: float | None
+    ) -> None:
         self.optimizer, self.loss_scale, self.max_norm = optimizer, loss_scale, max_norm
         with_norm = max_norm is not None or loss_scale is not None
         self._gradients = _Gradients(model, loss, optimizer.parameters, with_norm, max_norm)

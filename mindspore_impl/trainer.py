@@ -102,8 +102,10 @@ def test(config: Config, checkpoint: str, options: TestOptions) -> dict[str, flo
         log = RunLog(config, work_dir)
         attempt.succeeded = True
         evaluation = evaluator.run()
-    log.say(f'Epoch(test) [{evaluator.num_batches}/{evaluator.num_batches}]  '
-            f'{format_values({**evaluation.metrics, "test_loss": evaluation.loss, **evaluation.times})}')
+    log.say(
+        f'Epoch(test) [{evaluator.num_batches}/{evaluator.num_batches}]  '
+        f'{format_values({**evaluation.metrics, "test_loss": evaluation.loss, **evaluation.times})}'
+    )
     log.write_results({**evaluation.metrics, **evaluation.times})
     log.close()
     if options.out:
@@ -152,8 +154,13 @@ class Trainer:
 
         lr_factor = recipe.scale_lr(config, options.auto_scale_lr)
         self.optimizer = build_optimizer(self.model, config.optim_wrapper, lr_factor)
-        self.rates = LearningRates(config.get('param_scheduler'), self.optimizer.base_lrs, self.epoch_length,
-                                   self.loop.length if self.loop.by_epoch else None, self.max_iters)
+        self.rates = LearningRates(
+            config.get('param_scheduler'),
+            self.optimizer.base_lrs,
+            self.epoch_length,
+            self.loop.length if self.loop.by_epoch else None,
+            self.max_iters,
+        )
         average = recipe.read_average(config)
         self.average = WeightAverage(self.model, *average) if average else None
         scale = precision.loss_scale
@@ -177,8 +184,10 @@ class Trainer:
 
     def _parts(self) -> dict[str, dict[str, Parameter]]:
         """Return everything that training changes, as parameters."""
-        parts = {'model': {parameter.name: parameter for parameter in self.model.get_parameters()},
-                 'optimizer': self.optimizer.state()}
+        parts = {
+            'model': {parameter.name: parameter for parameter in self.model.get_parameters()},
+            'optimizer': self.optimizer.state(),
+        }
         return {**parts, 'average': self.average.state()} if self.average else parts
 
     def run(self) -> None:
@@ -233,20 +242,31 @@ class Trainer:
             numbers = {**lrs, **means, 'iter': iteration}
         time_left = format_time_left(self.log.typical_time() * (self.max_iters - iteration))
         others = {name: value for name, value in means.items() if name not in times}
-        self.log.say(f'{where}  ' + ' '.join(f'{name}: {value:.4e}' for name, value in lrs.items())
-                     + f'  eta: {time_left}  {format_values({**times, **others})}')
+        self.log.say(
+            f'{where}  '
+            + ' '.join(f'{name}: {value:.4e}' for name, value in lrs.items())
+            + f'  eta: {time_left}  {format_values({**times, **others})}'
+        )
         self.log.write_scalars(numbers, step=iteration)
 
     def _after_iteration(self) -> None:
         """Validate and save where their intervals say so; validate first, so that a checkpoint knows the best."""
         is_end = self.position.iteration == self.max_iters
         count = self._count(self.loop.by_epoch)
-        if self.evaluator and count is not None and count >= self.loop.val_begin and (
-                count % self.loop.val_interval == 0 or is_end):
+        if (
+            self.evaluator
+            and count is not None
+            and count >= self.loop.val_begin
+            and (count % self.loop.val_interval == 0 or is_end)
+        ):
             self._validate()
         saving, count = self.saving, self._count(self.saving.by_epoch)
-        is_due = count is not None and saving.interval > 0 and count >= saving.begin and (
-            (count - saving.begin) % saving.interval == 0)
+        is_due = (
+            count is not None
+            and saving.interval > 0
+            and count >= saving.begin
+            and ((count - saving.begin) % saving.interval == 0)
+        )
         if is_due or (is_end and saving.save_last):
             self._save()
 
@@ -270,8 +290,9 @@ class Trainer:
         count, batches = self._count(self.loop.by_epoch), self.evaluator.num_batches
         where = f'Epoch(val) [{count}]' if self.loop.by_epoch else 'Iter(val) '
         self.log.say(f'{where}[{batches}/{batches}]  {format_values({**values, **evaluation.times})}')
-        self.log.write_scalars({**values, **evaluation.times},
-                               step=count if self.logging.by_epoch else self.position.iteration)
+        self.log.write_scalars(
+            {**values, **evaluation.times}, step=count if self.logging.by_epoch else self.position.iteration
+        )
         for metric in self.saving.save_best:
             self._keep_best(metric, values[metric])
         if self.average:
@@ -294,8 +315,8 @@ class Trainer:
         """Save a checkpoint, then note it, then remove those that are outdated: killed anywhere, one is whole."""
         path = self.work_dir / f'{self._name(self.saving.by_epoch)}{SUFFIX}'
         kept = [*(name for name in self.position.kept if name != path.name), path.name]
-        outdated = kept[:-self.saving.max_keep] if self.saving.max_keep > 0 else []
-        self.position.kept = kept[len(outdated):]
+        outdated = kept[: -self.saving.max_keep] if self.saving.max_keep > 0 else []
+        self.position.kept = kept[len(outdated) :]
         if self.average:
             self.position.average_steps = self.average.steps
         if self.loss_scale:
@@ -378,8 +399,10 @@ def _write_out(path: Path, item: str, evaluation: Evaluation) -> None:
     results: Any = evaluation.metrics
     if item == 'pred':
         scores = _softmax(evaluation.logits)
-        results = [{'sample_idx': index, 'pred_score': score, 'pred_label': int(score.argmax()), 'gt_label': int(label)}
-                   for index, (score, label) in enumerate(zip(scores, evaluation.labels, strict=True))]
+        results = [
+            {'sample_idx': index, 'pred_score': score, 'pred_label': int(score.argmax()), 'gt_label': int(label)}
+            for index, (score, label) in enumerate(zip(scores, evaluation.labels, strict=True))
+        ]
     temporary = path.with_name(f'.unfinished-{path.name}')
     mmengine.dump(results, str(temporary))
     os.replace(temporary, path)

@@ -80,23 +80,30 @@ def load_state(checkpoint: str | Path) -> tuple[Position, dict[str, np.ndarray]]
     if not Path(checkpoint).is_file():
         raise CheckpointError(f'checkpoint {checkpoint} does not exist; give the path of a file that training saved')
     if Path(checkpoint).suffix != SUFFIX:
-        raise CheckpointError(f'checkpoint {checkpoint} cannot be resumed by --backend mindspore, which saves '
-                              f'*{SUFFIX}; choose another --work-dir or --backend torch')
+        raise CheckpointError(
+            f'checkpoint {checkpoint} cannot be resumed by --backend mindspore, which saves '
+            f'*{SUFFIX}; choose another --work-dir or --backend torch'
+        )
     if not path.is_file():
-        raise CheckpointError(f'checkpoint {checkpoint} cannot be resumed: the training state {path.name} is not '
-                              f'beside it; resume an epoch_*{SUFFIX} or iter_*{SUFFIX}, or start from its weights with '
-                              f'--cfg-options load_from={checkpoint}')
+        raise CheckpointError(
+            f'checkpoint {checkpoint} cannot be resumed: the training state {path.name} is not '
+            f'beside it; resume an epoch_*{SUFFIX} or iter_*{SUFFIX}, or start from its weights with '
+            f'--cfg-options load_from={checkpoint}'
+        )
     try:
         with np.load(path) as file:
             arrays = dict(file)
         return Position(**json.loads(arrays.pop(_META).tobytes())), arrays
     except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
-        raise CheckpointError(f'training state {path} cannot be read: it is truncated, or no file of this program; '
-                              f'copy it again or resume another checkpoint') from error
+        raise CheckpointError(
+            f'training state {path} cannot be read: it is truncated, or no file of this program; '
+            f'copy it again or resume another checkpoint'
+        ) from error
 
 
-def restore(parts: Mapping[str, Mapping[str, Parameter]], arrays: Mapping[str, np.ndarray],
-            checkpoint: str | Path) -> None:
+def restore(
+    parts: Mapping[str, Mapping[str, Parameter]], arrays: Mapping[str, np.ndarray], checkpoint: str | Path
+) -> None:
     """Put saved arrays back into parameters.
 
     Args:
@@ -108,11 +115,16 @@ def restore(parts: Mapping[str, Mapping[str, Parameter]], arrays: Mapping[str, n
         CheckpointError: if the arrays are not exactly those of the parts; nothing is changed then.
     """
     expected = {f'{part}/{name}': value for part, values in parts.items() for name, value in values.items()}
-    odd = [name for name in {**expected, **arrays}
-           if name not in arrays or name not in expected or arrays[name].shape != tuple(expected[name].shape)]
+    odd = [
+        name
+        for name in {**expected, **arrays}
+        if name not in arrays or name not in expected or arrays[name].shape != tuple(expected[name].shape)
+    ]
     if odd:
-        raise CheckpointError(f'training state {state_path(checkpoint)} does not fit the config: {len(odd)} arrays '
-                              f'differ ({", ".join(odd[:3])}); resume with the config it was trained with')
+        raise CheckpointError(
+            f'training state {state_path(checkpoint)} does not fit the config: {len(odd)} arrays '
+            f'differ ({", ".join(odd[:3])}); resume with the config it was trained with'
+        )
     for name, parameter in expected.items():
         write(parameter, Tensor(arrays[name]))
 

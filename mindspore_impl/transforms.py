@@ -65,8 +65,13 @@ class Resize:
         backend: Whose rule of resizing: 'cv2' (default) or 'pillow', which smooths when it shrinks.
     """
 
-    def __init__(self, scale: int | Sequence[int], keep_ratio: bool = False, interpolation: str = 'bilinear',
-                 backend: str = 'cv2') -> None:
+    def __init__(
+        self,
+        scale: int | Sequence[int],
+        keep_ratio: bool = False,
+        interpolation: str = 'bilinear',
+        backend: str = 'cv2',
+    ) -> None:
         self.scale = _pair('scale', scale)
         self.keep_ratio = keep_ratio
         self.resize = _build_resize(interpolation, backend)
@@ -99,8 +104,11 @@ class ResizeEdge:
     def __call__(self, image: np.ndarray, randoms: Randoms) -> np.ndarray:
         """Return the resized image."""
         height, width = image.shape[:2]
-        if self.edge == 'width' or (self.edge == 'short' and width < height) or (self.edge == 'long'
-                                                                                 and width > height):
+        if (
+            self.edge == 'width'
+            or (self.edge == 'short' and width < height)
+            or (self.edge == 'long' and width > height)
+        ):
             size = int(self.scale * height / width), self.scale
         else:
             size = self.scale, int(self.scale * width / height)
@@ -121,7 +129,7 @@ class CenterCrop:
         """Return the middle of the image."""
         top = max(0, round((image.shape[0] - self.height) / 2))
         left = max(0, round((image.shape[1] - self.width) / 2))
-        return image[top:top + self.height, left:left + self.width]
+        return image[top : top + self.height, left : left + self.width]
 
 
 class RandomCrop:
@@ -135,15 +143,25 @@ class RandomCrop:
         padding_mode: How pad_if_needed fills: 'constant' (default), 'edge', 'reflect' or 'symmetric'.
     """
 
-    def __init__(self, crop_size: int | Sequence[int], padding: int | Sequence[int] | None = None,
-                 pad_if_needed: bool = False, pad_val: int | Sequence[int] = 0,
-                 padding_mode: str = 'constant') -> None:
+    def __init__(
+        self,
+        crop_size: int | Sequence[int],
+        padding: int | Sequence[int] | None = None,
+        pad_if_needed: bool = False,
+        pad_val: int | Sequence[int] = 0,
+        padding_mode: str = 'constant',
+    ) -> None:
         self.height, self.width = _pair('crop_size', crop_size)
         require(padding_mode in _PADDING_MODES, 'padding_mode', padding_mode, f'one of {_PADDING_MODES}')
-        require(pad_val == 0 or not isinstance(pad_val, (int, float)), 'pad_val', pad_val,
-                '0 or one number per channel')
-        require(padding is None or isinstance(padding, int) or len(padding) in (2, 4), 'padding', padding,
-                'a number or 2 or 4 of them')
+        require(
+            pad_val == 0 or not isinstance(pad_val, (int, float)), 'pad_val', pad_val, '0 or one number per channel'
+        )
+        require(
+            padding is None or isinstance(padding, int) or len(padding) in (2, 4),
+            'padding',
+            padding,
+            'a number or 2 or 4 of them',
+        )
         self.padding = _margins(padding)
         self.pad_if_needed, self.pad_val, self.padding_mode = pad_if_needed, pad_val, padding_mode
 
@@ -162,7 +180,7 @@ class RandomCrop:
         crop_height, crop_width = min(height, self.height), min(width, self.width)
         top = randoms.randint(0, height - crop_height + 1)
         left = randoms.randint(0, width - crop_width + 1)
-        return image[top:top + crop_height, left:left + crop_width]
+        return image[top : top + crop_height, left : left + crop_width]
 
 
 class RandomResizedCrop:
@@ -177,9 +195,15 @@ class RandomResizedCrop:
         backend: As for Resize.
     """
 
-    def __init__(self, scale: int | Sequence[int], crop_ratio_range: Sequence[float] = (0.08, 1.0),
-                 aspect_ratio_range: Sequence[float] = (3 / 4, 4 / 3), max_attempts: int = 10,
-                 interpolation: str = 'bilinear', backend: str = 'cv2') -> None:
+    def __init__(
+        self,
+        scale: int | Sequence[int],
+        crop_ratio_range: Sequence[float] = (0.08, 1.0),
+        aspect_ratio_range: Sequence[float] = (3 / 4, 4 / 3),
+        max_attempts: int = 10,
+        interpolation: str = 'bilinear',
+        backend: str = 'cv2',
+    ) -> None:
         self.size = _pair('scale', scale)
         self.areas, self.ratios, self.max_attempts = crop_ratio_range, aspect_ratio_range, max_attempts
         self.resize = _build_resize(interpolation, backend)
@@ -187,7 +211,7 @@ class RandomResizedCrop:
     def __call__(self, image: np.ndarray, randoms: Randoms) -> np.ndarray:
         """Return a random part of the image, resized."""
         top, left, height, width = self._draw_box(*image.shape[:2], randoms)
-        return self.resize(image[top:top + height, left:left + width], self.size)
+        return self.resize(image[top : top + height, left : left + width], self.size)
 
     def _draw_box(self, height: int, width: int, randoms: Randoms) -> tuple[int, int, int, int]:
         for _ in range(self.max_attempts):
@@ -219,8 +243,12 @@ class RandomFlip:
         require(set(directions) <= set(_DIRECTIONS), 'direction', direction, f'of {tuple(_DIRECTIONS)}')
         each = [prob / len(directions)] * len(directions) if isinstance(prob, (int, float)) else list(prob)
         total = prob if isinstance(prob, (int, float)) else sum(each)
-        require(len(each) == len(directions) and 0 <= total <= 1, 'prob', prob,
-                'a probability, or one per direction with a sum of at most 1')
+        require(
+            len(each) == len(directions) and 0 <= total <= 1,
+            'prob',
+            prob,
+            'a probability, or one per direction with a sum of at most 1',
+        )
         self.directions = [*directions, None]
         self.probabilities = [*each, 1.0 - total]
 
@@ -241,15 +269,27 @@ class ColorJitter:
         backend: 'pillow', which is mmpretrain's default.
     """
 
-    def __init__(self, brightness: float | Sequence[float] = 0.0, contrast: float | Sequence[float] = 0.0,
-                 saturation: float | Sequence[float] = 0.0, hue: float | Sequence[float] = 0.0,
-                 backend: str = 'pillow') -> None:
+    def __init__(
+        self,
+        brightness: float | Sequence[float] = 0.0,
+        contrast: float | Sequence[float] = 0.0,
+        saturation: float | Sequence[float] = 0.0,
+        hue: float | Sequence[float] = 0.0,
+        backend: str = 'pillow',
+    ) -> None:
         require(backend == 'pillow', 'backend', backend, "'pillow'")
         self.ranges = (
-            _range('brightness', brightness, 1.0, (0, math.inf)), _range('contrast', contrast, 1.0, (0, math.inf)),
-            _range('saturation', saturation, 1.0, (0, math.inf)), _range('hue', hue, 0.0, (-0.5, 0.5)))
-        self.changes = (_enhance(ImageEnhance.Brightness), _enhance(ImageEnhance.Contrast),
-                        _enhance(ImageEnhance.Color), _shift_hue)
+            _range('brightness', brightness, 1.0, (0, math.inf)),
+            _range('contrast', contrast, 1.0, (0, math.inf)),
+            _range('saturation', saturation, 1.0, (0, math.inf)),
+            _range('hue', hue, 0.0, (-0.5, 0.5)),
+        )
+        self.changes = (
+            _enhance(ImageEnhance.Brightness),
+            _enhance(ImageEnhance.Contrast),
+            _enhance(ImageEnhance.Color),
+            _shift_hue,
+        )
 
     def __call__(self, image: np.ndarray, randoms: Randoms) -> np.ndarray:
         """Return the image with changed colours."""
@@ -273,8 +313,17 @@ class PackInputs:
 
 _KINDS = {
     kind.__name__: kind
-    for kind in (LoadImageFromFile, Resize, ResizeEdge, CenterCrop, RandomCrop, RandomResizedCrop, RandomFlip,
-                 ColorJitter, PackInputs)
+    for kind in (
+        LoadImageFromFile,
+        Resize,
+        ResizeEdge,
+        CenterCrop,
+        RandomCrop,
+        RandomResizedCrop,
+        RandomFlip,
+        ColorJitter,
+        PackInputs,
+    )
 }
 
 
@@ -294,8 +343,10 @@ class Pipeline:
         self.transforms = [build_transform(config, f'{key}.{index}') for index, config in enumerate(configs)]
         loads = [isinstance(transform, LoadImageFromFile) for transform in self.transforms]
         if loads != [has_files and index == 0 for index in range(len(loads))] or (has_files and not loads):
-            raise ConfigError(f'{key} must {"begin with" if has_files else "have no"} LoadImageFromFile: the data set '
-                              f'gives {"file names" if has_files else "images"}')
+            raise ConfigError(
+                f'{key} must {"begin with" if has_files else "have no"} LoadImageFromFile: the data set '
+                f'gives {"file names" if has_files else "images"}'
+            )
         if not self.transforms or not isinstance(self.transforms[-1], PackInputs):
             raise ConfigError(f'{key} must end with PackInputs')
 
@@ -350,7 +401,7 @@ def _pad(image: np.ndarray, margins: tuple[int, int, int, int], mode: str, value
     height, width, channels = image.shape
     padded = np.empty((top + height + bottom, left + width + right, channels), image.dtype)
     padded[:] = value
-    padded[top:top + height, left:left + width] = image
+    padded[top : top + height, left : left + width] = image
     return padded
 
 

@@ -25,8 +25,12 @@ V1_BOTTLENECK_RATIO = 4
 # Stem channels of megvii's published V1 weights, by (groups, width).
 V1_MEGVII_STEMS = {
     **{(groups, 1.0): 24 for groups in V1_STAGE2_CHANNELS},
-    (3, 0.5): 12, (3, 1.5): 24, (3, 2.0): 48,
-    (8, 0.5): 16, (8, 1.5): 24, (8, 2.0): 48,
+    (3, 0.5): 12,
+    (3, 1.5): 24,
+    (3, 2.0): 48,
+    (8, 0.5): 16,
+    (8, 1.5): 24,
+    (8, 2.0): 48,
 }
 
 # V2 Table 5: (stage 2, stage 3, stage 4, last convolution) by width; 0.25 and 0.33 are PaddleClas's.
@@ -125,10 +129,12 @@ class V1Unit:
         if self.combine == 'add' and (self.in_channels != self.out_channels or self.stride != 1):
             raise ArgumentError(
                 f"combine='add' needs in_channels = out_channels and stride 1, "
-                f'got {self.in_channels}, {self.out_channels} and stride {self.stride}')
+                f'got {self.in_channels}, {self.out_channels} and stride {self.stride}'
+            )
         if self.combine == 'concat' and self.out_channels <= self.in_channels:
             raise ArgumentError(
-                f"combine='concat' needs out_channels > in_channels, got {self.out_channels} and {self.in_channels}")
+                f"combine='concat' needs out_channels > in_channels, got {self.out_channels} and {self.in_channels}"
+            )
         for what, channels, groups in (
             ('in_channels', self.in_channels, self.compress_groups),
             ('bottleneck channels', self.mid_channels, self.groups),
@@ -137,7 +143,8 @@ class V1Unit:
             if channels < 1 or channels % groups:
                 raise ArgumentError(
                     f'{what} {channels} of a unit {self.in_channels} -> {self.out_channels} '
-                    f'cannot be split into groups={groups}')
+                    f'cannot be split into groups={groups}'
+                )
 
     @property
     def compress_groups(self) -> int:
@@ -224,11 +231,13 @@ class V2Unit:
         if not self.project and (self.stride != 1 or self.in_channels != self.out_channels):
             raise ArgumentError(
                 f'a unit without projection needs stride 1 and in_channels = out_channels, '
-                f'got stride {self.stride}, {self.in_channels} and {self.out_channels}')
+                f'got stride {self.stride}, {self.in_channels} and {self.out_channels}'
+            )
         if self.project and self.down_unit == 'keep' and self.out_channels <= self.in_channels:
             raise ArgumentError(
                 f"down_unit='keep' leaves the main branch {self.out_channels - self.in_channels} channels "
-                f"in a unit {self.in_channels} -> {self.out_channels}; use down_unit='halves'")
+                f"in a unit {self.in_channels} -> {self.out_channels}; use down_unit='halves'"
+            )
 
     @property
     def mid_channels(self) -> int:
@@ -261,8 +270,10 @@ class V2Unit:
         """The projection branch: depthwise, pointwise; empty where the branch is the identity."""
         if not self.project:
             return ()
-        return (_depthwise(self.in_channels, self.stride, self.dilation),
-                Conv(self.in_channels, self.shortcut_channels, act=True))
+        return (
+            _depthwise(self.in_channels, self.stride, self.dilation),
+            Conv(self.in_channels, self.shortcut_channels, act=True),
+        )
 
     @property
     def pre_depthwise(self) -> Conv | None:
@@ -271,17 +282,21 @@ class V2Unit:
     @property
     def branch2(self) -> tuple[Conv, ...]:
         """The main branch: pointwise, depthwise, pointwise."""
-        return (Conv(self.main_in_channels, self.mid_channels, act=True),
-                _depthwise(self.mid_channels, self.stride, self.dilation),
-                Conv(self.mid_channels, self.main_out_channels, act=not self.adds_residual))
+        return (
+            Conv(self.main_in_channels, self.mid_channels, act=True),
+            _depthwise(self.mid_channels, self.stride, self.dilation),
+            Conv(self.mid_channels, self.main_out_channels, act=not self.adds_residual),
+        )
 
     @property
     def squeeze_excitation(self) -> tuple[Conv, ...]:
         """The two 1x1 convolutions on the pooled main branch, biased and without norm; empty without se."""
         if not self.se:
             return ()
-        return (Conv(self.main_out_channels, self.mid_channels, norm=False, act=True),
-                Conv(self.mid_channels, self.main_out_channels, norm=False))
+        return (
+            Conv(self.main_out_channels, self.mid_channels, norm=False, act=True),
+            Conv(self.mid_channels, self.main_out_channels, norm=False),
+        )
 
     def named_convs(self) -> dict[str, Conv]:
         """The unit's convolutions under their canonical names, in order of execution."""
@@ -350,10 +365,14 @@ class Plan:
         stem = self.stem.convs
         yield 'stem', {'conv1' if len(stem) == 1 else f'conv1.{i}': conv for i, conv in enumerate(stem)}
         for i, stage in enumerate(self.stages):
-            yield f'stage{i + 2}', {
-                f'layers.{i}.{j}.{name}': conv
-                for j, unit in enumerate(stage) for name, conv in unit.named_convs().items()
-            }
+            yield (
+                f'stage{i + 2}',
+                {
+                    f'layers.{i}.{j}.{name}': conv
+                    for j, unit in enumerate(stage)
+                    for name, conv in unit.named_convs().items()
+                },
+            )
         if self.last_conv:
             yield 'last_conv', {f'layers.{len(self.stages)}': self.last_conv}
 
@@ -402,16 +421,24 @@ def plan_v1(
     if pool_padding != 'symmetric' and output_stride not in (None, 8 if small_stem else 32):
         raise ArgumentError(
             f"output_stride={output_stride} of V1 needs pool_padding='symmetric', got {pool_padding!r}: "
-            f'the dilated shortcut pool exists for that one only')
+            f'the dilated shortcut pool exists for that one only'
+        )
     stem_channels = _v1_stem_channels(groups, widen_factor, width_rule, stem_rule)
     stem = _stem(in_channels, (stem_channels,), small_stem, pool_padding)
     channels = [_v1_stage_channels(groups, 2**i, widen_factor, width_rule) for i in range(len(V1_REPEATS))]
 
     def unit(inputs: int, outputs: int, stage: int, index: int, stride: int, dilation: int) -> V1Unit:
         return V1Unit(
-            inputs, outputs, groups, first_block=stage == index == 0, combine='add' if index else 'concat',
-            stride=stride, dilation=dilation, shuffle_order=shuffle_order,
-            pool_padding='same' if pool_padding == 'same' else 'symmetric')
+            inputs,
+            outputs,
+            groups,
+            first_block=stage == index == 0,
+            combine='add' if index else 'concat',
+            stride=stride,
+            dilation=dilation,
+            shuffle_order=shuffle_order,
+            pool_padding='same' if pool_padding == 'same' else 'symmetric',
+        )
 
     try:
         stages, strides = _stages(unit, stem, channels, V1_REPEATS, (2, 2, 2), output_stride)
@@ -419,7 +446,8 @@ def plan_v1(
         raise ArgumentError(
             f'groups={groups} and widen_factor={widen_factor} cannot be built with width_rule={width_rule!r} and '
             f"stem_rule={stem_rule!r}: {error}; width_rule='paper' with stem_rule='mmpretrain' builds every "
-            f'width') from None
+            f'width'
+        ) from None
     return _plan(stem, stages, strides, None, out_indices, frozen_stages)
 
 
@@ -480,8 +508,17 @@ def plan_v2(
 
     def unit(inputs: int, outputs: int, stage: int, index: int, stride: int, dilation: int) -> V2Unit:
         return V2Unit(
-            inputs, outputs, stride, dilation, project=index == 0, down_unit=down_unit, shuffle=shuffle, se=se,
-            residual=residual, extra_depthwise=extra_depthwise)
+            inputs,
+            outputs,
+            stride,
+            dilation,
+            project=index == 0,
+            down_unit=down_unit,
+            shuffle=shuffle,
+            se=se,
+            residual=residual,
+            extra_depthwise=extra_depthwise,
+        )
 
     try:
         stages, strides = _stages(unit, stem, channels, repeats, stage_strides, output_stride)
@@ -534,7 +571,8 @@ def _v1_stem_channels(groups: int, widen_factor: float, width_rule: str, stem_ru
             published = ', '.join(f'groups={g} at {w}' for g, w in V1_MEGVII_STEMS)
             raise ArgumentError(
                 f"stem_rule='megvii' is published for (groups, widen_factor) {published}; "
-                f'got groups={groups} at {widen_factor}')
+                f'got groups={groups} at {widen_factor}'
+            )
         return V1_MEGVII_STEMS[groups, widen_factor]
     if width_rule == 'mmpretrain':
         return int(V1_STEM_CHANNELS * widen_factor)

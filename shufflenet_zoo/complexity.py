@@ -101,7 +101,8 @@ def _conv(conv: Conv, size: Size) -> Cost:
     cost = Cost(
         parameters=weights + (2 * outputs if conv.norm else outputs),
         multiply_adds=weights * out_pixels,
-        conv_access=conv.in_channels * pixels + outputs * out_pixels + weights)
+        conv_access=conv.in_channels * pixels + outputs * out_pixels + weights,
+    )
     return cost + _elementwise(*[(outputs, out_size)] * 2) if conv.act else cost
 
 
@@ -161,5 +162,6 @@ def _head(features: tuple[int, int, int], num_classes: int, bias: bool) -> Part:
         parameters=weights + (num_classes if bias else 0),
         multiply_adds=weights,
         conv_access=channels + weights + num_classes,
-        elementwise_access=channels * height * width + channels)
+        elementwise_access=channels * height * width + channels,
+    )
     return Part('head', (num_classes, 1, 1), cost)

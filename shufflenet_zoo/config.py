@@ -21,13 +21,44 @@ AUTO = 'auto'
 SELF_LOADING_DATASETS = ('CIFAR10', 'CIFAR100', 'MNIST', 'FashionMNIST', 'DigitsDetection')
 DATALOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
 # Top-level keys that the runners read; --cfg-options may set them though the config file does not.
-RUNNER_KEYS = frozenset((
-    'model', 'work_dir', *DATALOADERS, 'train_cfg', 'val_cfg', 'test_cfg', 'auto_scale_lr', 'optim_wrapper',
-    'param_scheduler', 'val_evaluator', 'test_evaluator', 'default_hooks', 'custom_hooks', 'data_preprocessor',
-    'load_from', 'resume', 'launcher', 'env_cfg', 'log_processor', 'log_level', 'visualizer', 'default_scope',
-    'randomness', 'experiment_name', 'runner_type', 'model_wrapper_cfg', 'find_unused_parameters', 'sync_bn',
-    'compile', 'activation_checkpointing', 'efficient_conv_bn_eval', 'custom_imports', 'tta_model', 'tta_pipeline',
-))
+RUNNER_KEYS = frozenset(
+    (
+        'model',
+        'work_dir',
+        *DATALOADERS,
+        'train_cfg',
+        'val_cfg',
+        'test_cfg',
+        'auto_scale_lr',
+        'optim_wrapper',
+        'param_scheduler',
+        'val_evaluator',
+        'test_evaluator',
+        'default_hooks',
+        'custom_hooks',
+        'data_preprocessor',
+        'load_from',
+        'resume',
+        'launcher',
+        'env_cfg',
+        'log_processor',
+        'log_level',
+        'visualizer',
+        'default_scope',
+        'randomness',
+        'experiment_name',
+        'runner_type',
+        'model_wrapper_cfg',
+        'find_unused_parameters',
+        'sync_bn',
+        'compile',
+        'activation_checkpointing',
+        'efficient_conv_bn_eval',
+        'custom_imports',
+        'tta_model',
+        'tta_pipeline',
+    )
+)
 
 
 def load_config(path: str | Path, overrides: Mapping[str, Any] | None = None) -> Config:
@@ -87,15 +118,18 @@ def _apply_overrides(config: Config, overrides: Mapping[str, Any]) -> None:
             raise ConfigError(f'--cfg-options {key}: {config.filename} has no key {top!r}{hint}')
         current = _value_at(config, key.split('.'))
         if isinstance(current, Mapping) and value is not None and not isinstance(value, Mapping):
-            raise ConfigError(f'--cfg-options {key}={value!r}: {key} is a section of {config.filename}, not a value; '
-                              f'name one of its keys: {", ".join(map(str, current))}')
+            raise ConfigError(
+                f'--cfg-options {key}={value!r}: {key} is a section of {config.filename}, not a value; '
+                f'name one of its keys: {", ".join(map(str, current))}'
+            )
         if _is_number(current) and isinstance(value, str) and not value.isidentifier():
             raise ConfigError(f'--cfg-options {key}={value!r}: must be a number, as {current!r} in {config.filename}')
         try:
             config.merge_from_dict({key: value})
         except (KeyError, TypeError, IndexError) as error:
-            raise ConfigError(f'--cfg-options {key}={value!r} does not fit {config.filename}: '
-                              f'{one_line(error)}') from error
+            raise ConfigError(
+                f'--cfg-options {key}={value!r} does not fit {config.filename}: {one_line(error)}'
+            ) from error
 
 
 def _is_number(value: Any) -> bool:
@@ -143,8 +177,9 @@ def _backbone_channels(config: Config, name: str) -> list[int]:
     try:
         return feature_channels(backbone)
     except ArgumentError as error:
-        raise ConfigError(f'{config.filename}: model.{name}.in_channels={AUTO!r} cannot be filled in: '
-                          f'{error}') from error
+        raise ConfigError(
+            f'{config.filename}: model.{name}.in_channels={AUTO!r} cannot be filled in: {error}'
+        ) from error
 
 
 def check_data(config: Config, fields: tuple[str, ...]) -> None:
@@ -163,8 +198,10 @@ def check_data(config: Config, fields: tuple[str, ...]) -> None:
                 continue
             for path in _data_paths(dataset):
                 if not path.exists():
-                    raise DataError(f'data of {key} is not there: {path} does not exist; put the data set there or '
-                                    f'name its place with --cfg-options {key}.data_root=...')
+                    raise DataError(
+                        f'data of {key} is not there: {path} does not exist; put the data set there or '
+                        f'name its place with --cfg-options {key}.data_root=...'
+                    )
 
 
 def iterate_datasets(node: Any, key: str) -> Iterator[tuple[str, Mapping]]:

@@ -22,7 +22,8 @@ def _load_all() -> tuple[np.ndarray, np.ndarray]:
         from sklearn.datasets import load_digits
     except ImportError as error:
         raise DependencyError(
-            'the digits data set needs scikit-learn: install it with `pip install scikit-learn`') from error
+            'the digits data set needs scikit-learn: install it with `pip install scikit-learn`'
+        ) from error
     source = load_digits()
     grey = np.rint(source.images * (255 / _SOURCE_MAX)).astype(np.uint8)
     return np.repeat(grey[..., None], 3, axis=-1), source.target.astype(np.int64)
@@ -47,6 +48,6 @@ def load_split(split: str) -> tuple[np.ndarray, np.ndarray]:
     images, labels = _load_all()
     is_test = np.zeros(len(labels), dtype=bool)
     for label in range(len(CLASSES)):
-        is_test[np.flatnonzero(labels == label)[_TEST_EVERY - 1::_TEST_EVERY]] = True
+        is_test[np.flatnonzero(labels == label)[_TEST_EVERY - 1 :: _TEST_EVERY]] = True
     chosen = is_test if split == 'test' else ~is_test
     return images[chosen], labels[chosen]

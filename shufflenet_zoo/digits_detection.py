@@ -51,8 +51,10 @@ def ensure(root: str | Path) -> Path:
     if all((root / annotation_file(split)).is_file() for split in PICTURES):
         return root
     if root.exists():
-        raise DataError(f'folder {root} is not the digits detection set: it has no {annotation_file("train")}; '
-                        f'remove it, and the set is made anew')
+        raise DataError(
+            f'folder {root} is not the digits detection set: it has no {annotation_file("train")}; '
+            f'remove it, and the set is made anew'
+        )
     temporary = None
     try:
         root.parent.mkdir(parents=True, exist_ok=True)
@@ -89,7 +91,7 @@ def draw_picture(images: list[np.ndarray], rng: np.random.Generator) -> tuple[np
             x, y, width, height = box
             opacity = cv2.resize(_crop_to_ink(image), (width, height), interpolation=cv2.INTER_CUBIC) / 255
             opacity = opacity.clip(0, 1)
-            place = canvas[y:y + height, x:x + width]
+            place = canvas[y : y + height, x : x + width]
             place[:] = place * (1 - opacity) + rng.uniform(*_INK) * opacity
         boxes.append(box)
     canvas += rng.normal(0, _NOISE, canvas.shape)
@@ -100,7 +102,7 @@ def _crop_to_ink(image: np.ndarray) -> np.ndarray:
     """Return the grey levels of a digit without its empty margins."""
     grey = image[..., 0]
     rows, columns = (np.flatnonzero((grey >= _INK_THRESHOLD).any(axis)) for axis in (1, 0))
-    return grey[rows[0]:rows[-1] + 1, columns[0]:columns[-1] + 1]
+    return grey[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
 
 
 def _find_place(shape: tuple[int, int], taken: list[list[int]], rng: np.random.Generator) -> list[int] | None:
@@ -113,8 +115,10 @@ def _find_place(shape: tuple[int, int], taken: list[list[int]], rng: np.random.G
             continue
         x = int(rng.integers(CANVAS_SIZE - width, endpoint=True))
         y = int(rng.integers(CANVAS_SIZE - height, endpoint=True))
-        if not any(x < other_x + other_width and other_x < x + width and y < other_y + other_height
-                   and other_y < y + height for other_x, other_y, other_width, other_height in taken):
+        if not any(
+            x < other_x + other_width and other_x < x + width and y < other_y + other_height and other_y < y + height
+            for other_x, other_y, other_width, other_height in taken
+        ):
             return [x, y, width, height]
     return None
 
@@ -134,10 +138,16 @@ def _write_split(root: Path, split: str) -> None:
         pictures.append({'id': number, 'file_name': name, 'width': CANVAS_SIZE, 'height': CANVAS_SIZE})
         for i, box in zip(chosen, boxes, strict=True):
             if box:
-                annotations.append({
-                    'id': len(annotations) + 1, 'image_id': number, 'category_id': int(labels[i]) + 1, 'bbox': box,
-                    'area': box[2] * box[3], 'iscrowd': 0,
-                })
+                annotations.append(
+                    {
+                        'id': len(annotations) + 1,
+                        'image_id': number,
+                        'category_id': int(labels[i]) + 1,
+                        'bbox': box,
+                        'area': box[2] * box[3],
+                        'iscrowd': 0,
+                    }
+                )
     categories = [{'id': i + 1, 'name': name} for i, name in enumerate(digits.CLASSES)]
     content = {'images': pictures, 'annotations': annotations, 'categories': categories}
     (root / annotation_file(split)).write_text(json.dumps(content))

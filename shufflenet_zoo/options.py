@@ -104,5 +104,7 @@ def load_backend(name: str, modules: Mapping[str, str] = BACKENDS) -> ModuleType
     try:
         return importlib.import_module(modules[name])
     except ModuleNotFoundError as error:
-        raise DependencyError(f'--backend {name} needs the package {error.name!r}, which is not installed; '
-                              f'README.md says what each backend needs') from error
+        raise DependencyError(
+            f'--backend {name} needs the package {error.name!r}, which is not installed; '
+            f'README.md says what each backend needs'
+        ) from error

@@ -50,9 +50,13 @@ class Prediction:
 
     def as_dict(self) -> dict[str, Any]:
         """Return what JSON can hold of it."""
-        return {'image': self.path, 'predictions': [
-            {'label': found.label, 'score': found.score} | ({'box': list(found.box)} if found.box else {})
-            for found in self.findings]}  # yapf: disable
+        return {
+            'image': self.path,
+            'predictions': [
+                {'label': found.label, 'score': found.score} | ({'box': list(found.box)} if found.box else {})
+                for found in self.findings
+            ],
+        }
 
 
 def read_image(path: str) -> np.ndarray:
@@ -73,15 +77,23 @@ def format_table(predictions: Sequence[Prediction]) -> str:
     """Return a table with a line for every finding."""
     rows = [('image', 'label', 'score', 'box (left, top, right, bottom)')]
     for prediction in predictions:
-        rows += [(prediction.path, found.label, f'{found.score:.3f}',
-                  ' '.join(f'{side:.0f}' for side in found.box) if found.box else '')
-                 for found in prediction.findings] or [(prediction.path, '(nothing found)', '', '')]  # yapf: disable
+        rows += [
+            (
+                prediction.path,
+                found.label,
+                f'{found.score:.3f}',
+                ' '.join(f'{side:.0f}' for side in found.box) if found.box else '',
+            )
+            for found in prediction.findings
+        ] or [(prediction.path, '(nothing found)', '', '')]
     # Classes of whole images have no boxes.
     columns = list(zip(*rows, strict=True))
     columns = columns if any(columns[3][1:]) else columns[:3]
     widths = [max(map(len, column)) for column in columns]
-    return '\n'.join('  '.join(cell.ljust(width) for cell, width in zip(row, widths, strict=False)).rstrip()
-                     for row in zip(*columns, strict=True))
+    return '\n'.join(
+        '  '.join(cell.ljust(width) for cell, width in zip(row, widths, strict=False)).rstrip()
+        for row in zip(*columns, strict=True)
+    )
 
 
 def picture_paths(images: Sequence[str], folder: str | Path) -> list[Path]:
@@ -93,8 +105,10 @@ def picture_paths(images: Sequence[str], folder: str | Path) -> list[Path]:
     paths = [Path(folder) / f'{Path(image).stem}.png' for image in images]
     for i, path in enumerate(paths):
         if path in paths[:i]:
-            raise DataError(f'images {images[paths.index(path)]} and {images[i]} would both be drawn into {path}; '
-                            f'draw them into different folders')
+            raise DataError(
+                f'images {images[paths.index(path)]} and {images[i]} would both be drawn into {path}; '
+                f'draw them into different folders'
+            )
     return paths
 
 
@@ -139,8 +153,9 @@ def draw(prediction: Prediction) -> np.ndarray:
     if whole:
         strip = np.zeros((_LINE_HEIGHT * len(whole) + 8, picture.shape[1], 3), np.uint8)
         for i, found in enumerate(whole):
-            cv2.putText(strip, _caption(found), (4, _LINE_HEIGHT * (i + 1) - 2), _FONT, _FONT_SCALE, _WHITE, 1,
-                        cv2.LINE_AA)
+            cv2.putText(
+                strip, _caption(found), (4, _LINE_HEIGHT * (i + 1) - 2), _FONT, _FONT_SCALE, _WHITE, 1, cv2.LINE_AA
+            )
         picture = np.vstack([picture, strip])
     return picture
 

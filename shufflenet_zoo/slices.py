@@ -93,7 +93,8 @@ def route_bottleneck(unit: V1Unit, reorder: bool) -> tuple[np.ndarray, Read]:
     width = unit.mid_channels // unit.groups
     return order, Read(
         _join([piece for group in groups for piece in group.slices]),
-        np.concatenate([group.order + i * width for i, group in enumerate(groups)]))
+        np.concatenate([group.order + i * width for i, group in enumerate(groups)]),
+    )
 
 
 def _join(slices: Sequence[Slice]) -> tuple[Slice, ...]:
@@ -110,6 +111,7 @@ def _join(slices: Sequence[Slice]) -> tuple[Slice, ...]:
 
 def _follow(units: Sequence[V2Unit]) -> tuple[list[np.ndarray], np.ndarray]:
     """Return what every unit but the first, and a layer behind them, reads as rows of (source, channel)."""
+
     def source(index: int, width: int) -> np.ndarray:
         return np.stack([np.full(width, index), np.arange(width)], axis=1)
 
@@ -119,7 +121,7 @@ def _follow(units: Sequence[V2Unit]) -> tuple[list[np.ndarray], np.ndarray]:
         if unit.splits_even_odd:
             kept, read = x[::2], x[1::2]
         else:
-            kept, read = x[:unit.mid_channels], x[unit.mid_channels:]
+            kept, read = x[: unit.mid_channels], x[unit.mid_channels :]
         reads.append(read)
         x = _combine(unit, kept, source(index, unit.main_out_channels))
     return reads, x

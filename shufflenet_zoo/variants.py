@@ -59,8 +59,14 @@ _V1_PAPER_ERRORS = {
 }
 # megvii's README: top-1 and top-5 error by (groups, width).
 _V1_MEGVII_ERRORS = {
-    (3, 0.5): (42.7, 20.0), (3, 1.0): (32.2, 12.3), (3, 1.5): (28.4, 9.8), (3, 2.0): (25.9, 8.6),
-    (8, 0.5): (41.2, 19.0), (8, 1.0): (32.0, 13.6), (8, 1.5): (29.0, 10.4), (8, 2.0): (27.1, 9.2),
+    (3, 0.5): (42.7, 20.0),
+    (3, 1.0): (32.2, 12.3),
+    (3, 1.5): (28.4, 9.8),
+    (3, 2.0): (25.9, 8.6),
+    (8, 0.5): (41.2, 19.0),
+    (8, 1.0): (32.0, 13.6),
+    (8, 1.5): (29.0, 10.4),
+    (8, 2.0): (27.1, 9.2),
 }
 # V2 Table 8 and megvii's README: errors by width, of the unit whose projection keeps its input width.
 _V2_PAPER_ERRORS = {0.5: 39.7, 1.0: 30.6, 1.5: 27.4, 2.0: 25.1}
@@ -68,7 +74,11 @@ _V2_MEGVII_ERRORS = {0.5: (38.9, 17.4), 1.0: (30.6, 11.1), 1.5: (27.4, 9.4), 2.0
 # Accuracies by width, of the unit whose branches are both half as wide.
 _V2_TORCHVISION = {0.5: (60.552, 81.746), 1.0: (69.362, 88.316), 1.5: (72.996, 91.086), 2.0: (76.23, 93.006)}
 _V2_PADDLECLAS = {
-    0.25: (49.90, 73.79), 0.33: (53.73, 77.05), 0.5: (60.32, 82.26), 1.0: (68.80, 88.45), 1.5: (71.63, 90.15),
+    0.25: (49.90, 73.79),
+    0.33: (53.73, 77.05),
+    0.5: (60.32, 82.26),
+    1.0: (68.80, 88.45),
+    1.5: (71.63, 90.15),
     2.0: (73.15, 91.20),
 }
 
@@ -101,8 +111,10 @@ def _v2_variants(width: float) -> list[Variant]:
     variants = [Variant(f'shufflenet_v2_{width}x', base, head_bias=True, published=tuple(published))]
     if width in _V2_PAPER_ERRORS:
         megvii = base | {'down_unit': 'keep', 'shuffle': 'even_odd'}
-        published = (_from_errors('V2 paper', _V2_PAPER_ERRORS[width]),
-                     _from_errors('megvii', *_V2_MEGVII_ERRORS[width]))
+        published = (
+            _from_errors('V2 paper', _V2_PAPER_ERRORS[width]),
+            _from_errors('megvii', *_V2_MEGVII_ERRORS[width]),
+        )
         variants.append(Variant(f'shufflenet_v2_megvii_{width}x', megvii, head_bias=False, published=published))
         star = base | {'extra_depthwise': True}
         variants.append(Variant(f'shufflenet_v2_star_{width}x', star, head_bias=True))
@@ -112,11 +124,19 @@ def _v2_variants(width: float) -> list[Variant]:
 def _v2_deep_variants() -> list[Variant]:
     base = {'type': 'shufflenet_zoo.ShuffleNetV2'}
     return [
-        Variant('shufflenet_v2_se_2.0x', base | {'widen_factor': 2.0, 'down_unit': 'keep', 'se': True}, head_bias=True,
-                published=(_from_errors('V2 paper', 24.6),)),
+        Variant(
+            'shufflenet_v2_se_2.0x',
+            base | {'widen_factor': 2.0, 'down_unit': 'keep', 'se': True},
+            head_bias=True,
+            published=(_from_errors('V2 paper', 24.6),),
+        ),
         Variant('shufflenet_v2_50', base | {'depth': 50}, head_bias=True, published=(_from_errors('V2 paper', 22.8),)),
-        Variant('shufflenet_v2_se_164', base | {'depth': 164, 'se': True, 'residual': True}, head_bias=True,
-                published=(_from_errors('V2 paper', 18.56),)),
+        Variant(
+            'shufflenet_v2_se_164',
+            base | {'depth': 164, 'se': True, 'residual': True},
+            head_bias=True,
+            published=(_from_errors('V2 paper', 18.56),),
+        ),
     ]
 
 

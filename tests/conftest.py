@@ -18,4 +18,5 @@ def _no_scope_left_behind() -> Iterator[None]:
     yield
     if 'mmengine.registry' in sys.modules:
         from mmengine.registry import DefaultScope
+
         DefaultScope._instance_dict.clear()

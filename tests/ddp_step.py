@@ -14,7 +14,7 @@ def train_steps(rank: int, port: int, cfg: dict, folder: str) -> None:
         model = build(cfg, with_cp=with_cp)
         parallel = torch.nn.parallel.DistributedDataParallel(model)
         for step in range(2):
-            x = images(cfg)[rank:rank + 1] + step
+            x = images(cfg)[rank : rank + 1] + step
             parallel(x.repeat(2, 1, 1, 1))[0].square().mean().backward()
         results[str(with_cp)] = {f'grad.{name}': p.grad for name, p in model.named_parameters()} | model.state_dict()
     if rank == 0:

@@ -5,8 +5,10 @@ from torch import nn
 
 
 def _conv_norm(inputs, outputs, kernel=1, stride=1, groups=1, act=False):
-    layers = [nn.Conv2d(inputs, outputs, kernel, stride, kernel // 2, groups=groups, bias=False),
-              nn.BatchNorm2d(outputs)]
+    layers = [
+        nn.Conv2d(inputs, outputs, kernel, stride, kernel // 2, groups=groups, bias=False),
+        nn.BatchNorm2d(outputs),
+    ]
     return [*layers, nn.ReLU()] if act else layers
 
 
@@ -18,9 +20,11 @@ class MegviiV1Unit(nn.Module):
         mid, self.stride, self.groups = outputs // 4, stride, groups
         self.branch_main_1 = nn.Sequential(
             *_conv_norm(inputs, mid, groups=1 if first else groups, act=True),
-            *_conv_norm(mid, mid, 3, stride, groups=mid))
+            *_conv_norm(mid, mid, 3, stride, groups=mid),
+        )
         self.branch_main_2 = nn.Sequential(
-            *_conv_norm(mid, outputs - inputs if stride == 2 else outputs, groups=groups))
+            *_conv_norm(mid, outputs - inputs if stride == 2 else outputs, groups=groups)
+        )
 
     def forward(self, x):
         y = self.branch_main_1(x)
@@ -42,10 +46,12 @@ class MegviiV2Unit(nn.Module):
         self.branch_main = nn.Sequential(
             *_conv_norm(main_inputs, outputs // 2, act=True),
             *_conv_norm(outputs // 2, outputs // 2, 3, stride, groups=outputs // 2),
-            *_conv_norm(outputs // 2, outputs - main_inputs, act=True))
+            *_conv_norm(outputs // 2, outputs - main_inputs, act=True),
+        )
         if stride == 2:
             self.branch_proj = nn.Sequential(
-                *_conv_norm(inputs, inputs, 3, 2, groups=inputs), *_conv_norm(inputs, inputs, act=True))
+                *_conv_norm(inputs, inputs, 3, 2, groups=inputs), *_conv_norm(inputs, inputs, act=True)
+            )
 
     def forward(self, x):
         if self.stride == 2:
@@ -64,8 +70,11 @@ class MegviiNet(nn.Module):
         for stage, (outputs, repeat) in enumerate(zip(channels, (4, 8, 4), strict=True)):
             for i in range(repeat):
                 stride = 1 if i else 2
-                units.append(MegviiV1Unit(inputs, outputs, groups, stage == i == 0, stride) if groups
-                             else MegviiV2Unit(inputs, outputs, stride))
+                units.append(
+                    MegviiV1Unit(inputs, outputs, groups, stage == i == 0, stride)
+                    if groups
+                    else MegviiV2Unit(inputs, outputs, stride)
+                )
                 inputs = outputs
         self.features = nn.Sequential(*units)
         if last:
@@ -105,10 +114,14 @@ def build_tutorial(stem, channels, groups, classes, has_bias):
             mid, self.stride = outputs // 4, stride
             expanded = outputs - inputs if stride == 2 else outputs
             self.branch_main_1 = msnn.SequentialCell(
-                GroupedConv(inputs, mid, 1 if first else groups), msnn.BatchNorm2d(mid), msnn.ReLU())
+                GroupedConv(inputs, mid, 1 if first else groups), msnn.BatchNorm2d(mid), msnn.ReLU()
+            )
             self.branch_main_2 = msnn.SequentialCell(
-                msnn.Conv2d(mid, mid, 3, stride, pad_mode='pad', padding=1, group=mid), msnn.BatchNorm2d(mid),
-                GroupedConv(mid, expanded, groups), msnn.BatchNorm2d(expanded))
+                msnn.Conv2d(mid, mid, 3, stride, pad_mode='pad', padding=1, group=mid),
+                msnn.BatchNorm2d(mid),
+                GroupedConv(mid, expanded, groups),
+                msnn.BatchNorm2d(expanded),
+            )
             self.branch_proj = msnn.AvgPool2d(3, 2, pad_mode='same')
 
         def construct(self, x):
@@ -122,7 +135,8 @@ def build_tutorial(stem, channels, groups, classes, has_bias):
         def __init__(self):
             super().__init__()
             self.first_conv = msnn.SequentialCell(
-                msnn.Conv2d(3, stem, 3, 2, pad_mode='pad', padding=1), msnn.BatchNorm2d(stem), msnn.ReLU())
+                msnn.Conv2d(3, stem, 3, 2, pad_mode='pad', padding=1), msnn.BatchNorm2d(stem), msnn.ReLU()
+            )
             self.maxpool = msnn.MaxPool2d(3, 2, pad_mode='same')
             units, inputs = [], stem
             for stage, (outputs, repeat) in enumerate(zip(channels, (4, 8, 4), strict=True)):

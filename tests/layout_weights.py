@@ -33,11 +33,19 @@ def signal_weights(shapes, dtype=np.float32, seed=0):
 def make_weights(layout_name, backbone, classes=7, parts=('backbone', LAST_CONV, HEAD), **kwargs):
     """Signal-carrying weights in a layout, made from its declaration."""
     backbone = complete(backbone)
-    layout = next(layout for layout in LAYOUTS if (layout.name, layout.family) == (layout_name, backbone['type'])
-                  and not difference(backbone, backbone | dict(layout.options)))
+    layout = next(
+        layout
+        for layout in LAYOUTS
+        if (layout.name, layout.family) == (layout_name, backbone['type'])
+        and not difference(backbone, backbone | dict(layout.options))
+    )
     listed = entries(layout, plan_backbone(backbone), classes)
-    shapes = {key: entry.key_shape for entry in listed for key in entry.keys
-              if entry.part in parts and 'act' not in key.split('.')[-2]}
+    shapes = {
+        key: entry.key_shape
+        for entry in listed
+        for key in entry.keys
+        if entry.part in parts and 'act' not in key.split('.')[-2]
+    }
     return Weights(layout, backbone | dict(layout.options), signal_weights(shapes, **kwargs))
 
 

@@ -48,8 +48,12 @@ def carry_signal(model: nn.Module) -> nn.Module:
         if isinstance(module, (nn.Conv2d, nn.Linear)):
             nn.init.kaiming_normal_(module.weight, generator=generator)
         elif isinstance(module, nn.modules.batchnorm._BatchNorm):
-            for tensor, low, high in ((module.weight, 0.5, 1.5), (module.bias, -0.5, 0.5),
-                                      (module.running_mean, -0.5, 0.5), (module.running_var, 0.5, 1.5)):
+            for tensor, low, high in (
+                (module.weight, 0.5, 1.5),
+                (module.bias, -0.5, 0.5),
+                (module.running_mean, -0.5, 0.5),
+                (module.running_var, 0.5, 1.5),
+            ):
                 nn.init.uniform_(tensor, low, high, generator=generator)
     return model
 

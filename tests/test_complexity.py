@@ -7,20 +7,36 @@ from shufflenet_zoo.complexity import analyse, total
 from shufflenet_zoo.variants import VARIANTS
 
 
-@pytest.mark.parametrize(('groups', 'width', 'parameters'), [
-    (1, 1.0, 1_530_936), (2, 1.0, 1_732_848), (3, 1.0, 1_864_728), (4, 1.0, 1_967_344), (8, 1.0, 2_433_768),
-    (3, 0.5, 717_324), (3, 1.5, 3_441_168), (3, 2.0, 5_449_776),
-    (8, 0.5, 1_010_448), (8, 1.5, 4_268_952), (8, 2.0, 6_521_232),
-])
+@pytest.mark.parametrize(
+    ('groups', 'width', 'parameters'),
+    [
+        (1, 1.0, 1_530_936),
+        (2, 1.0, 1_732_848),
+        (3, 1.0, 1_864_728),
+        (4, 1.0, 1_967_344),
+        (8, 1.0, 2_433_768),
+        (3, 0.5, 717_324),
+        (3, 1.5, 3_441_168),
+        (3, 2.0, 5_449_776),
+        (8, 0.5, 1_010_448),
+        (8, 1.5, 4_268_952),
+        (8, 2.0, 6_521_232),
+    ],
+)
 def test_v1_parameters(groups, width, parameters):
     plan = plan_v1(groups, width, width_rule='paper', stem_rule='megvii')
     assert total(analyse(plan, num_classes=1000, head_bias=False)).parameters == parameters
 
 
-@pytest.mark.parametrize(('width', 'keep', 'halves', 'star'), [
-    (0.5, 1_365_792, 1_366_792, 9_504), (1.0, 2_278_760, 2_278_604, 22_594),
-    (1.5, 3_506_720, 3_503_624, 34_144), (2.0, 7_402_600, 7_393_996, 47_234),
-])
+@pytest.mark.parametrize(
+    ('width', 'keep', 'halves', 'star'),
+    [
+        (0.5, 1_365_792, 1_366_792, 9_504),
+        (1.0, 2_278_760, 2_278_604, 22_594),
+        (1.5, 3_506_720, 3_503_624, 34_144),
+        (2.0, 7_402_600, 7_393_996, 47_234),
+    ],
+)
 def test_v2_parameters(width, keep, halves, star):
 
     def parameters(head_bias, **arguments):
@@ -56,6 +72,7 @@ def test_count_equals_the_built_model(name):
     from torch.utils.flop_counter import FlopCounterMode
 
     from shufflenet_zoo.registry import MODELS
+
     variant = VARIANTS[name]
     model = MODELS.build(variant.backbone).eval()
     counted = total(analyse(variant.plan(), size=(97, 160)))

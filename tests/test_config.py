@@ -51,27 +51,33 @@ def test_overrides(config_file):
     assert config.load_from == 'a.pth'
 
 
-@pytest.mark.parametrize(('pair', 'message'), [
-    ('train_cfg.max_epochs', 'must be key=value'),
-    ('=3', 'must be key=value'),
-    ('trian_cfg.max_epochs=3', "no key 'trian_cfg'; did you mean 'train_cfg'"),
-    ('train_cfg=3', 'is a section.*max_epochs'),
-    ('train_cfg.max_epochs=3+x', 'must be a number, as 3'),
-    ('train_cfg.max_epochs.x=3', 'does not fit'),
-    ('hooks.5.n=3', 'does not fit'),
-    ('train_cfg.max_epochs=[1,2', 'cfg-options'),
-])
+@pytest.mark.parametrize(
+    ('pair', 'message'),
+    [
+        ('train_cfg.max_epochs', 'must be key=value'),
+        ('=3', 'must be key=value'),
+        ('trian_cfg.max_epochs=3', "no key 'trian_cfg'; did you mean 'train_cfg'"),
+        ('train_cfg=3', 'is a section.*max_epochs'),
+        ('train_cfg.max_epochs=3+x', 'must be a number, as 3'),
+        ('train_cfg.max_epochs.x=3', 'does not fit'),
+        ('hooks.5.n=3', 'does not fit'),
+        ('train_cfg.max_epochs=[1,2', 'cfg-options'),
+    ],
+)
 def test_wrong_overrides(config_file, pair, message):
     path = config_file(MODEL.format(indices='(2,)'))
     with pytest.raises(ConfigError, match=message):
         load_config(path, parse_overrides([pair]))
 
 
-@pytest.mark.parametrize(('text', 'message'), [
-    ('model = dict(', 'SyntaxError'),
-    ('_base_ = ["absent.py"]', 'absent.py'),
-    ('model = undefined_name', 'undefined_name'),
-])
+@pytest.mark.parametrize(
+    ('text', 'message'),
+    [
+        ('model = dict(', 'SyntaxError'),
+        ('_base_ = ["absent.py"]', 'absent.py'),
+        ('model = undefined_name', 'undefined_name'),
+    ],
+)
 def test_damaged_config(config_file, text, message):
     path = config_file(text)
     with pytest.raises(ConfigError, match=f'{path}.*{message}'):
@@ -89,9 +95,15 @@ train_dataloader = dict(dataset=dict(type='RepeatDataset', dataset=dict(
 """
 
 
-@pytest.mark.parametrize(('present', 'ann', 'missing'), [
-    ((), '', ''), (('train',), '', None), (('val',), '', 'train'), (('train',), 'list.txt', 'list.txt'),
-])
+@pytest.mark.parametrize(
+    ('present', 'ann', 'missing'),
+    [
+        ((), '', ''),
+        (('train',), '', None),
+        (('val',), '', 'train'),
+        (('train',), 'list.txt', 'list.txt'),
+    ],
+)
 def test_missing_data(config_file, tmp_path, present, ann, missing):
     root = tmp_path / 'data'
     for folder in present:

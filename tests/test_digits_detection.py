@@ -74,9 +74,9 @@ def test_boxes_are_the_ink(monkeypatch):
     assert any(boxes)
     outside = picture.copy()
     for x, y, width, height in filter(None, boxes):
-        ink = picture[y:y + height, x:x + width] > 20
+        ink = picture[y : y + height, x : x + width] > 20
         assert ink[:2].any() and ink[-2:].any() and ink[:, :2].any() and ink[:, -2:].any()
-        outside[y:y + height, x:x + width] = 0
+        outside[y : y + height, x : x + width] = 0
     assert not outside.any()
 
 
@@ -85,7 +85,7 @@ def test_boxes_do_not_overlap():
     covered = np.zeros((256, 256), int)
     _, boxes = draw_picture(list(images[:6]), np.random.default_rng(1))
     for x, y, width, height in filter(None, boxes):
-        covered[y:y + height, x:x + width] += 1
+        covered[y : y + height, x : x + width] += 1
     assert covered.max() == 1
 
 

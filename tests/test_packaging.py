@@ -13,8 +13,20 @@ from packaging.requirements import Requirement
 
 ROOT = Path(__file__).resolve().parents[1]
 SOURCES = (
-    'LICENSE', 'MANIFEST.in', 'Makefile', 'README.md', 'pyproject.toml', 'setup.py',
-    'backbones', 'configs', 'docs', 'mindspore_impl', 'requirements', 'shufflenet_zoo', 'tests', 'tools',
+    'LICENSE',
+    'MANIFEST.in',
+    'Makefile',
+    'README.md',
+    'pyproject.toml',
+    'setup.py',
+    'backbones',
+    'configs',
+    'docs',
+    'mindspore_impl',
+    'requirements',
+    'shufflenet_zoo',
+    'tests',
+    'tools',
 )
 # Where each folder of the repository lies in site-packages.
 INSTALLED = {
@@ -51,7 +63,8 @@ def copy_project(target: Path) -> Path:
 def project_files(project: Path, folder: str) -> set[str]:
     """Return the paths of a folder's files relative to the project, without what running leaves behind."""
     return {
-        path.relative_to(project).as_posix() for path in (project / folder).rglob('*')
+        path.relative_to(project).as_posix()
+        for path in (project / folder).rglob('*')
         if path.is_file() and not {'__pycache__', '.mim'} & set(path.parts)
     }
 
@@ -111,7 +124,8 @@ def python_with(site: Path, code: str) -> str:
 def test_wheel_holds_every_file_of_the_packages_and_the_configs(project, wheel):
     expected = {
         path.replace(folder, installed, 1)
-        for folder, installed in INSTALLED.items() for path in project_files(project, folder)
+        for folder, installed in INSTALLED.items()
+        for path in project_files(project, folder)
     }
     assert wheel_content(wheel) == expected
 
@@ -154,7 +168,8 @@ def test_installed_configs_load(site):
     configs = sorted((site / 'shufflenet_zoo' / '.mim' / 'configs').glob('*.py'))
     assert 'shufflenet_v1_g3.py' in {path.name for path in configs}
     code = 'from mmengine import Config\nfor path in sys.stdin: Config.fromfile(path.strip())'.replace(
-        'sys.stdin', repr([str(path) for path in configs]))
+        'sys.stdin', repr([str(path) for path in configs])
+    )
     python_with(site, code)
 
 
@@ -173,8 +188,21 @@ def test_core_imports_no_framework(site):
 
 
 def test_editable_install_finds_the_mapped_packages_and_the_configs(project, tmp_path):
-    run(sys.executable, '-m', 'pip', 'install', '-qq', '--no-deps', '--no-index', '--no-build-isolation',
-        '--target', tmp_path, '-e', project, cwd=tmp_path)
+    run(
+        sys.executable,
+        '-m',
+        'pip',
+        'install',
+        '-qq',
+        '--no-deps',
+        '--no-index',
+        '--no-build-isolation',
+        '--target',
+        tmp_path,
+        '-e',
+        project,
+        cwd=tmp_path,
+    )
     code = (
         'import importlib.util, site\n'
         f'site.addsitedir({str(tmp_path)!r})\n'

@@ -33,7 +33,9 @@ def test_table_of_objects():
 
 def test_json():
     assert json.loads(json.dumps(OBJECTS.as_dict())) == {
-        'image': 'dir/b.png', 'predictions': [{'label': 'car', 'score': 0.9, 'box': [5.2, 10.0, 25.4, 30.0]}]}
+        'image': 'dir/b.png',
+        'predictions': [{'label': 'car', 'score': 0.9, 'box': [5.2, 10.0, 25.4, 30.0]}],
+    }
     assert 'box' not in CLASSES.as_dict()['predictions'][0]
 
 
@@ -45,19 +47,19 @@ def test_box_is_drawn_where_it_was_found():
     left, top, right, bottom = (round(side * factor) for side in OBJECTS.findings[0].box)
     assert changed[(top + bottom) // 2, left] and changed[(top + bottom) // 2, right]
     assert changed[bottom, (left + right) // 2]
-    assert not changed[top + 10:bottom - 10, left + 10:right - 10].any()
+    assert not changed[top + 10 : bottom - 10, left + 10 : right - 10].any()
 
 
 def test_labels_are_written_below():
     picture = draw(CLASSES)
     factor = picture.shape[1] // 60
-    assert (picture[:40 * factor] == 30).all()
-    strip = picture[40 * factor:]
+    assert (picture[: 40 * factor] == 30).all()
+    strip = picture[40 * factor :]
     assert (strip[:20] > 128).any() and (strip[24:] > 128).any()
 
 
 def test_picture_file(tmp_path):
-    path, = picture_paths(['x/b.jpg'], tmp_path / 'out')
+    (path,) = picture_paths(['x/b.jpg'], tmp_path / 'out')
     assert path == tmp_path / 'out' / 'b.png'
     write_picture(OBJECTS, path)
     assert np.array_equal(cv2.imread(str(path)), draw(OBJECTS))

@@ -13,13 +13,16 @@ def test_every_cell_of_v1_table_2_is_a_variant_with_its_error():
             assert 'V1 paper' in sources
 
 
-@pytest.mark.parametrize(('name', 'source', 'top1', 'top5'), [
-    ('shufflenet_v1_g8_0.25x', 'V1 paper', 47.3, None),
-    ('shufflenet_v1_g3_1.0x', 'mmpretrain', 68.13, 87.81),
-    ('shufflenet_v2_2.0x', 'torchvision', 76.23, 93.006),
-    ('shufflenet_v2_megvii_0.5x', 'megvii', 61.1, 82.6),
-    ('shufflenet_v2_se_164', 'V2 paper', 81.44, None),
-])
+@pytest.mark.parametrize(
+    ('name', 'source', 'top1', 'top5'),
+    [
+        ('shufflenet_v1_g8_0.25x', 'V1 paper', 47.3, None),
+        ('shufflenet_v1_g3_1.0x', 'mmpretrain', 68.13, 87.81),
+        ('shufflenet_v2_2.0x', 'torchvision', 76.23, 93.006),
+        ('shufflenet_v2_megvii_0.5x', 'megvii', 61.1, 82.6),
+        ('shufflenet_v2_se_164', 'V2 paper', 81.44, None),
+    ],
+)
 def test_published_accuracies(name, source, top1, top5):
     results = {result.source: result for result in VARIANTS[name].published}
     assert (results[source].top1, results[source].top5) == (top1, top5)

@@ -24,14 +24,24 @@ def write_coco(root: Path, categories: tuple[str, ...]) -> Path:
             picture = rng.integers(0, 60, (SIDE, SIDE, 3), dtype=np.uint8)
             for _ in range(1 + number % 2):
                 x, y = (int(corner) for corner in rng.integers(0, SIDE - 48, 2))
-                picture[y:y + 40, x:x + 36] = 200
-                annotations.append({
-                    'id': len(annotations) + 1, 'image_id': number, 'bbox': [x, y, 36, 40], 'area': 36 * 40,
-                    'category_id': int(rng.integers(1, len(categories) + 1)), 'iscrowd': 0})
+                picture[y : y + 40, x : x + 36] = 200
+                annotations.append(
+                    {
+                        'id': len(annotations) + 1,
+                        'image_id': number,
+                        'bbox': [x, y, 36, 40],
+                        'area': 36 * 40,
+                        'category_id': int(rng.integers(1, len(categories) + 1)),
+                        'iscrowd': 0,
+                    }
+                )
             cv2.imwrite(str(root / split / f'{number}.jpg'), picture)
             images.append({'id': number, 'file_name': f'{number}.jpg', 'width': SIDE, 'height': SIDE})
-        content = {'images': images, 'annotations': annotations,
-                   'categories': [{'id': i, 'name': name} for i, name in enumerate(categories, 1)]}
+        content = {
+            'images': images,
+            'annotations': annotations,
+            'categories': [{'id': i, 'name': name} for i, name in enumerate(categories, 1)],
+        }
         (root / 'annotations' / f'instances_{split}.json').write_text(json.dumps(content))
     return root
 

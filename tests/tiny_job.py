@@ -30,8 +30,13 @@ def write_config(path: Path, extra: str = '', base: str = 'shufflenet_v1_g3.py')
 def run_tool(name: str, *args: object, cwd: Path, **env: str) -> subprocess.CompletedProcess:
     """Run a tool of the project in a folder, on one thread."""
     return subprocess.run(
-        [sys.executable, str(ROOT / 'tools' / f'{name}.py'), *map(str, args)], cwd=cwd, text=True, timeout=300,
-        capture_output=True, env={**os.environ, 'OMP_NUM_THREADS': '1', 'CUDA_VISIBLE_DEVICES': '-1', **env})
+        [sys.executable, str(ROOT / 'tools' / f'{name}.py'), *map(str, args)],
+        cwd=cwd,
+        text=True,
+        timeout=300,
+        capture_output=True,
+        env={**os.environ, 'OMP_NUM_THREADS': '1', 'CUDA_VISIBLE_DEVICES': '-1', **env},
+    )
 
 
 def assert_refused(result: subprocess.CompletedProcess, *words: str) -> None:

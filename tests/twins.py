@@ -15,8 +15,13 @@ from shufflenet_zoo.mindspore_impl.shufflenet_v2 import ShuffleNetV2
 
 BACKBONES = {'shufflenet_zoo.ShuffleNetV1': ShuffleNetV1, 'shufflenet_zoo.ShuffleNetV2': ShuffleNetV2}
 # MindSpore's own words for what PyTorch calls otherwise.
-WORDS = {'gamma': 'weight', 'beta': 'bias', 'moving_mean': 'running_mean', 'moving_variance': 'running_var',
-         'w': 'weight'}  # yapf: disable
+WORDS = {
+    'gamma': 'weight',
+    'beta': 'bias',
+    'moving_mean': 'running_mean',
+    'moving_variance': 'running_var',
+    'w': 'weight',
+}
 
 
 def torch_name(name: str) -> str:
@@ -73,7 +78,6 @@ def gradients(cell: ms_nn.Cell, x: np.ndarray) -> dict[str, np.ndarray]:
 
 
 class _Loss(ms_nn.Cell):
-
     def __init__(self, cell: ms_nn.Cell) -> None:
         super().__init__(auto_prefix=False)
         self.cell = cell
@@ -88,7 +92,6 @@ class _Loss(ms_nn.Cell):
 
 
 class _Gradients(ms_nn.Cell):
-
     def __init__(self, cell: ms_nn.Cell) -> None:
         super().__init__(auto_prefix=False)
         self.loss = _Loss(cell)

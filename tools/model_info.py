@@ -48,6 +48,7 @@ def read_network(name: str, classes: int | None) -> tuple[Plan, int | None, bool
         variant = get_variant(name)
         return variant.plan(), classes or 1000, variant.head_bias
     from shufflenet_zoo.config import load_config
+
     model = load_config(name).get('model')
     head = model.get('head') or {} if isinstance(model, dict) else {}
     return plan_backbone(find_backbone(model)), classes or head.get('num_classes'), True
@@ -61,15 +62,24 @@ def print_parts(plan: Plan, size: tuple[int, int], classes: int | None, head_bia
 
     def row(name: str, output: str, cost: Cost) -> str:
         access = cost.conv_access + cost.elementwise_access
-        return ROW.format(name, output, f'{cost.parameters:,}', f'{cost.multiply_adds:,}', f'{cost.conv_access:,}',
-                          f'{cost.elementwise_access:,}', f'{access / cost.multiply_adds:.3f}')
+        return ROW.format(
+            name,
+            output,
+            f'{cost.parameters:,}',
+            f'{cost.multiply_adds:,}',
+            f'{cost.conv_access:,}',
+            f'{cost.elementwise_access:,}',
+            f'{access / cost.multiply_adds:.3f}',
+        )
 
     print(ROW.format(*COLUMNS))
     for part in parts:
         print(row(part.name, 'x'.join(map(str, part.output)), part.cost))
     print(row('total', '', total(parts)))
-    print('\nAccess costs count elements for one image: what convolutions, and what activations, sums, pools, shuffles,'
-          '\nsplits and concatenations read and write (V2 paper, Section 2, G1 to G4).')
+    print(
+        '\nAccess costs count elements for one image: what convolutions, and what activations, sums, pools, shuffles,'
+        '\nsplits and concatenations read and write (V2 paper, Section 2, G1 to G4).'
+    )
 
 
 def print_variants(row: str, heading: str) -> None:

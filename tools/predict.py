@@ -17,8 +17,13 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--out', metavar='DIR', help='write every image with its labels or boxes there')
     parser.add_argument('--top-k', type=int, default=5, help='classes shown for an image (default: 5)')
     parser.add_argument('--score-thr', type=float, default=0.3, help='objects below are left out (default: 0.3)')
-    parser.add_argument('--cfg-options', nargs='+', default=[], metavar='KEY=VALUE',
-                        help='override values of the config; lists are written key=[a,b] or key=a,b')
+    parser.add_argument(
+        '--cfg-options',
+        nargs='+',
+        default=[],
+        metavar='KEY=VALUE',
+        help='override values of the config; lists are written key=[a,b] or key=a,b',
+    )
     parser.add_argument('--device', choices=('cpu', 'cuda'), help='where to run (default: what there is)')
     parser.add_argument('--backend', choices=tuple(PREDICTORS), default='torch', help='framework (default: torch)')
     args = parser.parse_args()
@@ -34,14 +39,18 @@ def main() -> None:
     args = parse_args()
     from shufflenet_zoo.config import load_config, parse_overrides  # takes a second: after the options are checked
     from shufflenet_zoo.predictions import format_table, picture_paths, write_picture
+
     config = load_config(args.config, parse_overrides(args.cfg_options))
     pictures = picture_paths(args.images, args.out) if args.out else []
     options = PredictOptions(top_k=args.top_k, score_threshold=args.score_thr, device=args.device)
     predictions = load_backend(args.backend, PREDICTORS).predict(config, args.checkpoint, args.images, options)
     for path, prediction in zip(pictures, predictions, strict=False):
         write_picture(prediction, path)
-    print(json.dumps([prediction.as_dict() for prediction in predictions], indent=2) if args.json else
-          format_table(predictions))
+    print(
+        json.dumps([prediction.as_dict() for prediction in predictions], indent=2)
+        if args.json
+        else format_table(predictions)
+    )
 
 
 if __name__ == '__main__':

@@ -14,10 +14,18 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('checkpoint', help='checkpoint of the model')
     parser.add_argument('--work-dir', help='where the log goes (default: ./work_dirs/<name of the config>)')
     parser.add_argument('--out', metavar='FILE', help='write the results to a file')
-    parser.add_argument('--out-item', choices=('metrics', 'pred'),
-                        help='what goes into --out: metrics (.json, .yaml, .pkl) or predictions (.pkl; the default)')
-    parser.add_argument('--cfg-options', nargs='+', default=[], metavar='KEY=VALUE',
-                        help='override values of the config; lists are written key=[a,b] or key=a,b')
+    parser.add_argument(
+        '--out-item',
+        choices=('metrics', 'pred'),
+        help='what goes into --out: metrics (.json, .yaml, .pkl) or predictions (.pkl; the default)',
+    )
+    parser.add_argument(
+        '--cfg-options',
+        nargs='+',
+        default=[],
+        metavar='KEY=VALUE',
+        help='override values of the config; lists are written key=[a,b] or key=a,b',
+    )
     parser.add_argument('--amp', action='store_true', help='evaluate in mixed precision')
     parser.add_argument('--show-dir', metavar='DIR', help='draw predictions into images there')
     parser.add_argument('--show', action='store_true', help='show predictions in a window')
@@ -41,12 +49,23 @@ def main() -> None:
     os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
     from shufflenet_zoo.config import load_config, parse_overrides  # takes a second: after the options are checked
     from shufflenet_zoo.weights import check_backbone
+
     config = load_config(args.config, parse_overrides(args.cfg_options))
     check_backbone((config.get('model') or {}).get('backbone') or {}, args.checkpoint)
     options = TestOptions(
-        work_dir=args.work_dir, out=args.out, out_item=args.out_item or 'pred', amp=args.amp, show_dir=args.show_dir,
-        show=args.show, interval=args.interval, wait_time=args.wait_time, tta=args.tta, launcher=args.launcher,
-        device=args.device, pin_memory=not args.no_pin_memory)
+        work_dir=args.work_dir,
+        out=args.out,
+        out_item=args.out_item or 'pred',
+        amp=args.amp,
+        show_dir=args.show_dir,
+        show=args.show,
+        interval=args.interval,
+        wait_time=args.wait_time,
+        tta=args.tta,
+        launcher=args.launcher,
+        device=args.device,
+        pin_memory=not args.no_pin_memory,
+    )
     load_backend(args.backend).test(config, args.checkpoint, options)
 
 

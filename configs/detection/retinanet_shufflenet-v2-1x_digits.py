@@ -7,7 +7,8 @@ model = dict(
     # As the classifier was trained.
     data_preprocessor=dict(mean=[78.0, 78.0, 78.0], std=[96.0, 96.0, 96.0], bgr_to_rgb=False),
     backbone=dict(
-        init_cfg=dict(type='Pretrained', checkpoint='work_dirs/shufflenet_v2/epoch_15.pth', prefix='backbone.')),
+        init_cfg=dict(type='Pretrained', checkpoint='work_dirs/shufflenet_v2/epoch_15.pth', prefix='backbone.')
+    ),
     neck=dict(add_extra_convs=False, num_outs=3),
     bbox_head=dict(
         num_classes=10,
@@ -29,8 +30,14 @@ train_dataloader = dict(
         pipeline=[
             dict(type='LoadImageFromFile'),
             dict(type='LoadAnnotations', with_bbox=True),
-            dict(type='RandomAffine', max_rotate_degree=0, max_shear_degree=0, max_translate_ratio=0.1,
-                 scaling_ratio_range=(0.9, 1.1), border_val=(40, 40, 40)),
+            dict(
+                type='RandomAffine',
+                max_rotate_degree=0,
+                max_shear_degree=0,
+                max_translate_ratio=0.1,
+                scaling_ratio_range=(0.9, 1.1),
+                border_val=(40, 40, 40),
+            ),
             dict(type='PackDetInputs', meta_keys=('img_id', 'img_path', 'ori_shape', 'img_shape')),
         ],
     ),
@@ -48,8 +55,7 @@ val_dataloader = dict(
             dict(type='LoadImageFromFile'),
             dict(type='Resize', scale=(256, 256), keep_ratio=True),
             dict(type='LoadAnnotations', with_bbox=True),
-            dict(type='PackDetInputs',
-                 meta_keys=('img_id', 'img_path', 'ori_shape', 'img_shape', 'scale_factor')),
+            dict(type='PackDetInputs', meta_keys=('img_id', 'img_path', 'ori_shape', 'img_shape', 'scale_factor')),
         ],
     ),
 )

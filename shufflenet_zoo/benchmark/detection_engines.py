@@ -68,8 +68,9 @@ def _training(model: nn.Module, images: torch.Tensor) -> Callable[[], object]:
     optimizer = torch.optim.SGD(model.parameters(), 1e-4, momentum=0.9)
     size = tuple(images.shape[2:])
     metainfo = {'img_shape': size, 'ori_shape': size, 'pad_shape': size, 'batch_input_shape': size}
-    objects = InstanceData(bboxes=torch.tensor([[20.0, 30.0, 150.0, 200.0], [100.0, 90.0, 140.0, 130.0]]),
-                           labels=torch.tensor([0, 1]))
+    objects = InstanceData(
+        bboxes=torch.tensor([[20.0, 30.0, 150.0, 200.0], [100.0, 90.0, 140.0, 130.0]]), labels=torch.tensor([0, 1])
+    )
     samples = [DetDataSample(metainfo=metainfo, gt_instances=objects) for _ in images]
 
     def run() -> object:

@@ -17,7 +17,16 @@ from shufflenet_zoo.benchmark.cases import ENVIRONMENTS, Case, Ratio
 from shufflenet_zoo.errors import BenchmarkError
 
 _PACKAGES = (
-    'torch', 'torchvision', 'mmpretrain', 'pytorchcv', 'onnxruntime', 'openvino', 'nncf', 'mindspore', 'mindcv')
+    'torch',
+    'torchvision',
+    'mmpretrain',
+    'pytorchcv',
+    'onnxruntime',
+    'openvino',
+    'nncf',
+    'mindspore',
+    'mindcv',
+)
 
 
 @dataclass
@@ -57,13 +66,16 @@ class Results:
             'times_ms': self.times,
             'starts': self.starts,
             'peaks_per_second': self.peaks,
-            'ratios': [{'title': ratio.title, 'batch': ratio.subjects[0].batch, 'ratio': self.ratio(ratio),
-                        'goal': ratio.goal} for ratio in ratios],
-        }  # yapf: disable
+            'ratios': [
+                {'title': ratio.title, 'batch': ratio.subjects[0].batch, 'ratio': self.ratio(ratio), 'goal': ratio.goal}
+                for ratio in ratios
+            ],
+        }
 
 
-def run(cases: Iterable[Case], starts: Iterable[Case], threads: int, seconds: float,
-        report: Callable[[str], None]) -> Results:
+def run(
+    cases: Iterable[Case], starts: Iterable[Case], threads: int, seconds: float, report: Callable[[str], None]
+) -> Results:
     """Measure cases.
 
     Args:
@@ -99,8 +111,14 @@ def _work(job: str, cases: Sequence[Case], threads: int, seconds: float) -> dict
     environment = os.environ | {'OMP_NUM_THREADS': str(threads), 'BENCHMARK_START': repr(time.time())}
     if cases:
         environment |= ENVIRONMENTS.get(cases[0].process, {})
-    worker = subprocess.run([sys.executable, '-m', 'shufflenet_zoo.benchmark.worker'], input=json.dumps(orders),
-                            capture_output=True, text=True, env=environment, check=False)
+    worker = subprocess.run(
+        [sys.executable, '-m', 'shufflenet_zoo.benchmark.worker'],
+        input=json.dumps(orders),
+        capture_output=True,
+        text=True,
+        env=environment,
+        check=False,
+    )
     if worker.returncode:
         last = (worker.stderr.strip() or 'no message').splitlines()[-1]
         what = f'{cases[0].process} cannot measure {cases[0].network}' if cases else 'PyTorch cannot be measured'

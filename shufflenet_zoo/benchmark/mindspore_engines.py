@@ -26,6 +26,7 @@ def prepare(case: Case, threads: int) -> Run:
     network.set_train(False)
     if case.form == 'deploy':
         from shufflenet_zoo.mindspore_impl.deploy import to_deploy
+
         network = to_deploy(network)
     return lambda: network(images).asnumpy()
 

@@ -12,13 +12,22 @@ def _classifier(scope: str, version: str) -> Callable[..., Any]:
     def build(**arguments: Any) -> Any:
         from mmengine.registry import init_default_scope
         from mmpretrain.registry import MODELS
+
         init_default_scope('mmpretrain')
         backbone = _BACKBONES[version] | arguments
         backbone['type'] = f'{scope}.{backbone["type"]}'
-        return MODELS.build({
-            'type': 'ImageClassifier', 'backbone': backbone, 'neck': {'type': 'GlobalAveragePooling'},
-            'head': {'type': 'LinearClsHead', 'num_classes': NUM_CLASSES,
-                     'in_channels': {'v1': 960, 'v2': 1024}[version]}})
+        return MODELS.build(
+            {
+                'type': 'ImageClassifier',
+                'backbone': backbone,
+                'neck': {'type': 'GlobalAveragePooling'},
+                'head': {
+                    'type': 'LinearClsHead',
+                    'num_classes': NUM_CLASSES,
+                    'in_channels': {'v1': 960, 'v2': 1024}[version],
+                },
+            }
+        )
 
     return build
 
@@ -26,6 +35,7 @@ def _classifier(scope: str, version: str) -> Callable[..., Any]:
 def _torchvision(name: str) -> Callable[..., Any]:
     def build() -> Any:
         import torchvision
+
         return torchvision.models.get_model(name, weights=None, num_classes=NUM_CLASSES)
 
     return build
@@ -34,6 +44,7 @@ def _torchvision(name: str) -> Callable[..., Any]:
 def _pytorchcv(name: str) -> Callable[..., Any]:
     def build() -> Any:
         from pytorchcv.model_provider import get_model
+
         return get_model(name, pretrained=False)
 
     return build
@@ -42,8 +53,10 @@ def _pytorchcv(name: str) -> Callable[..., Any]:
 def _ours_mindspore(version: str) -> Callable[..., Any]:
     def build() -> Any:
         from shufflenet_zoo.mindspore_impl import create_model
-        return create_model({'v1': 'shufflenet_v1_g3_1.0x', 'v2': 'shufflenet_v2_1.0x'}[version],
-                            num_classes=NUM_CLASSES)
+
+        return create_model(
+            {'v1': 'shufflenet_v1_g3_1.0x', 'v2': 'shufflenet_v2_1.0x'}[version], num_classes=NUM_CLASSES
+        )
 
     return build
 
@@ -54,6 +67,7 @@ def _mindcv(name: str) -> Callable[..., Any]:
         import mindcv
 
         import shufflenet_zoo.mindspore_impl  # noqa: F401
+
         return mindcv.create_model(name, num_classes=NUM_CLASSES)
 
     return build

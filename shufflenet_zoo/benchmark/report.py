@@ -15,26 +15,52 @@ def markdown(results: Results, cases: Sequence[Case], ratios: Sequence[Ratio]) -
     """Return the tables of ratios, times and starts."""
     machine = results.machine
     packages = ', '.join(f'{name} {version}' for name, version in machine['packages'].items())
-    parts = [f"{machine['processor']}, {machine['cores']} cores, {machine['threads']} threads, float32, 224x224; "
-             f'{packages}.']
+    parts = [
+        f'{machine["processor"]}, {machine["cores"]} cores, {machine["threads"]} threads, float32, 224x224; {packages}.'
+    ]
     if ratios:
-        parts.append(_table(
-            ('times as fast', 'batch', 'ratio', 'goal'),
-            [(ratio.title, ratio.subjects[0].batch, f'{results.ratio(ratio):.2f}', f'{ratio.goal:.2f}')
-             for ratio in ratios]))
+        parts.append(
+            _table(
+                ('times as fast', 'batch', 'ratio', 'goal'),
+                [
+                    (ratio.title, ratio.subjects[0].batch, f'{results.ratio(ratio):.2f}', f'{ratio.goal:.2f}')
+                    for ratio in ratios
+                ],
+            )
+        )
     if cases:
-        parts.append(_table(
-            ('network', 'engine', 'batch', 'median ms', 'spread'),
-            [(case.network + ('' if case.form == 'plain' else f' ({case.form})'), case.engine, case.batch,
-              f'{results.median(case):.2f}', f'±{results.spread(case):.0f} %')
-             for case in sorted(cases, key=lambda case: (case.process, case.batch, results.median(case)))]))
+        parts.append(
+            _table(
+                ('network', 'engine', 'batch', 'median ms', 'spread'),
+                [
+                    (
+                        case.network + ('' if case.form == 'plain' else f' ({case.form})'),
+                        case.engine,
+                        case.batch,
+                        f'{results.median(case):.2f}',
+                        f'±{results.spread(case):.0f} %',
+                    )
+                    for case in sorted(cases, key=lambda case: (case.process, case.batch, results.median(case)))
+                ],
+            )
+        )
     if results.peaks:
         parts.append(_roofline(results, cases))
     if results.starts:
-        parts.append(_table(
-            ('network, engine', 'first result after s', 'peak MiB of the process', 'peak MiB of the tensors of a run'),
-            [(name, f"{found['seconds']:.1f}", f"{found['peak_mib']:.0f}", _number(found.get('tensors_mib')))
-             for name, found in results.starts.items()]))
+        parts.append(
+            _table(
+                (
+                    'network, engine',
+                    'first result after s',
+                    'peak MiB of the process',
+                    'peak MiB of the tensors of a run',
+                ),
+                [
+                    (name, f'{found["seconds"]:.1f}', f'{found["peak_mib"]:.0f}', _number(found.get('tensors_mib')))
+                    for name, found in results.starts.items()
+                ],
+            )
+        )
     return '\n\n'.join(parts)
 
 
@@ -45,13 +71,21 @@ def _roofline(results: Results, cases: Sequence[Case]) -> str:
         measured = [case for case in cases if (case.network, case.batch, case.engine) == (network, 1, 'openvino')]
         least = roofline.bound(network, results.peaks)
         fastest = min(map(results.median, measured), default=None)
-        rows.append((network, f'{least.arithmetic:.2f}', f'{least.memory:.2f}',
-                     '' if fastest is None else f'{fastest:.2f}',
-                     '' if fastest is None else f'{fastest / max(least.arithmetic, least.memory):.1f}'))
+        rows.append(
+            (
+                network,
+                f'{least.arithmetic:.2f}',
+                f'{least.memory:.2f}',
+                '' if fastest is None else f'{fastest:.2f}',
+                '' if fastest is None else f'{fastest / max(least.arithmetic, least.memory):.1f}',
+            )
+        )
     peaks = results.peaks
-    return (f"Measured peaks: {peaks['multiply_adds'] / 1e9:.0f} G multiply-adds and {peaks['bytes'] / 1e9:.1f} GB per "
-            f'second. At these, one image costs at least:\n\n'
-            + _table(('network', 'arithmetic ms', 'memory traffic ms', 'OpenVINO ms', 'times the larger'), rows))
+    return (
+        f'Measured peaks: {peaks["multiply_adds"] / 1e9:.0f} G multiply-adds and {peaks["bytes"] / 1e9:.1f} GB per '
+        f'second. At these, one image costs at least:\n\n'
+        + _table(('network', 'arithmetic ms', 'memory traffic ms', 'OpenVINO ms', 'times the larger'), rows)
+    )
 
 
 def _number(value: float | None) -> str:
@@ -79,6 +113,7 @@ def replace_tables(document: str, text: str) -> str:
 def plot(results: Results, cases: Sequence[Case], path: Path) -> None:
     """Draw the time of one image by network and engine, a panel for every batch size."""
     from matplotlib.figure import Figure
+
     batches = sorted({case.batch for case in cases})
     rows = max(sum(case.batch == batch for case in cases) for batch in batches)
     figure = Figure(figsize=(7 * len(batches), 1.5 + 0.24 * rows), layout='constrained')
@@ -89,7 +124,8 @@ def plot(results: Results, cases: Sequence[Case], path: Path) -> None:
         bars = axes.barh(
             [f'{case.network} {case.form if case.form != "plain" else ""} {case.engine}' for case in shown],
             [results.median(case) / batch for case in shown],
-            color=[f'C{engines.index(case.engine) % 10}' for case in shown])
+            color=[f'C{engines.index(case.engine) % 10}' for case in shown],
+        )
         axes.bar_label(bars, fmt='{:.3g}', padding=2, fontsize='small')
         axes.set_xlabel('ms per image')
         axes.set_title(f'batch {batch}')

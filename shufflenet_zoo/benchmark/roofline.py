@@ -33,12 +33,15 @@ def measure_peaks(threads: int) -> dict[str, float]:
         multiply_adds and bytes per second.
     """
     import torch
+
     torch.set_num_threads(threads)
     side = 2048
     a, b = torch.randn(2, side, side)
     source, target = torch.randn(2, 2**26)
-    return {'multiply_adds': side**3 / _fastest(lambda: a @ b),
-            'bytes': 2 * source.numel() * _BYTES / _fastest(lambda: target.copy_(source))}
+    return {
+        'multiply_adds': side**3 / _fastest(lambda: a @ b),
+        'bytes': 2 * source.numel() * _BYTES / _fastest(lambda: target.copy_(source)),
+    }
 
 
 def _fastest(run) -> float:
@@ -53,5 +56,4 @@ def _fastest(run) -> float:
 def bound(network: str, peaks: dict[str, float]) -> Bound:
     """Return the least time of one of NETWORKS."""
     cost = total(analyse(get_variant(NETWORKS[network]).plan(), (IMAGE_SIZE, IMAGE_SIZE), num_classes=1000))
-    return Bound(cost.multiply_adds / peaks['multiply_adds'] * 1e3,
-                 cost.conv_access * _BYTES / peaks['bytes'] * 1e3)
+    return Bound(cost.multiply_adds / peaks['multiply_adds'] * 1e3, cost.conv_access * _BYTES / peaks['bytes'] * 1e3)

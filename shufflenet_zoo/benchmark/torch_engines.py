@@ -49,10 +49,12 @@ def _randomise(model: nn.Module) -> nn.Module:
 def _logits(model: nn.Module, form: str) -> nn.Module:
     if form == 'deploy':
         from shufflenet_zoo.backbones import to_deploy
+
         model = to_deploy(model)
     if not hasattr(model, 'head'):
         return model
     from shufflenet_zoo.export.torch_source import Logits
+
     return Logits(model).eval()
 
 
@@ -77,6 +79,7 @@ def _traced(model: nn.Module, images: torch.Tensor, threads: int) -> Run:
 
 def _compiled(model: nn.Module, images: torch.Tensor, threads: int) -> Run:
     import torch._inductor.config as inductor
+
     inductor.freezing = True
     torch._dynamo.config.cache_size_limit = 64
     compiled = torch.compile(model, dynamic=False)
@@ -92,6 +95,7 @@ def _exported(model: nn.Module, images: torch.Tensor, engine: str, int8: bool) -
     """Export a model as its users would, and quantize it."""
     from shufflenet_zoo.export.contract import Metadata, Shape, Source
     from shufflenet_zoo.export.exporter import load_format
+
     target = load_format(engine)
     folder = Path(tempfile.mkdtemp())
     size = images.shape[2:]
@@ -108,24 +112,30 @@ def _exported(model: nn.Module, images: torch.Tensor, engine: str, int8: bool) -
 
 def _onnxruntime(model: nn.Module, images: torch.Tensor, threads: int, int8: bool = False) -> Run:
     import onnxruntime
+
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.log_severity_level = 3
     # The threads of a session that waits would otherwise take the cores from the one that is measured.
     options.add_session_config_entry('session.force_spinning_stop', '1')
-    session = onnxruntime.InferenceSession(str(_exported(model, images, 'onnx', int8)), options,
-                                           providers=['CPUExecutionProvider'])
+    session = onnxruntime.InferenceSession(
+        str(_exported(model, images, 'onnx', int8)), options, providers=['CPUExecutionProvider']
+    )
     feed = {session.get_inputs()[0].name: images.numpy()}
     return lambda: session.run(None, feed)
 
 
 def _openvino(model: nn.Module, images: torch.Tensor, threads: int, int8: bool = False) -> Run:
     import openvino
+
     core = openvino.Core()
     loaded = core.read_model(str(_exported(model, images, 'openvino', int8)))
     loaded.reshape(list(images.shape))
-    compiled = core.compile_model(loaded, 'CPU', {
-        'INFERENCE_PRECISION_HINT': 'f32', 'INFERENCE_NUM_THREADS': threads, 'PERFORMANCE_HINT': 'LATENCY'})
+    compiled = core.compile_model(
+        loaded,
+        'CPU',
+        {'INFERENCE_PRECISION_HINT': 'f32', 'INFERENCE_NUM_THREADS': threads, 'PERFORMANCE_HINT': 'LATENCY'},
+    )
     request = compiled.create_infer_request()
     array = images.numpy()
     return lambda: request.infer([array])

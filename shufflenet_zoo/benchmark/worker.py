@@ -84,6 +84,7 @@ def measure_start(case: Case, threads: int) -> dict[str, float]:
 def _peak_of_tensors(run: Callable[[], object]) -> int:
     """Return by how many bytes the memory in tensors rises at most during a run."""
     import torch
+
     with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU], profile_memory=True) as profiler:
         run()
     events = [event for event in profiler.profiler.kineto_results.events() if event.name() == '[memory]']

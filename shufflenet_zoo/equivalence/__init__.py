@@ -9,5 +9,16 @@ from shufflenet_zoo.equivalence.mutations import MUTATIONS, get_mutation
 from shufflenet_zoo.equivalence.subject import FAST_VARIANTS, Subject, configured_subject, named_subjects
 from shufflenet_zoo.equivalence.verification import CHECK_NAMES, Verification, verify
 
-__all__ = ['CHECK_NAMES', 'FAST_VARIANTS', 'MUTATIONS', 'Measurement', 'Outcome', 'Subject', 'Verification',
-           'configured_subject', 'get_mutation', 'named_subjects', 'verify']
+__all__ = [
+    'CHECK_NAMES',
+    'FAST_VARIANTS',
+    'MUTATIONS',
+    'Measurement',
+    'Outcome',
+    'Subject',
+    'Verification',
+    'configured_subject',
+    'get_mutation',
+    'named_subjects',
+    'verify',
+]

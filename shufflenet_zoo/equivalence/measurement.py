@@ -131,5 +131,7 @@ def compare_tensors(
         actual: What MindSpore computed.
     """
     floors = {name: relative(single[name], array) for name, array in exact.items()}
-    return [Measurement(network, check, case, name, relative(actual[name], array), bound(floors[name]), floors[name])
-            for name, array in exact.items()]
+    return [
+        Measurement(network, check, case, name, relative(actual[name], array), bound(floors[name]), floors[name])
+        for name, array in exact.items()
+    ]

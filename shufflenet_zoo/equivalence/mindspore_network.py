@@ -95,10 +95,10 @@ class MindSporeNetwork:
         self._derive = self._derive or _build_derivative(self.model)
         self._derive.set_train()
         (loss, outputs), (by_images, by_parameters) = self._derive(
-            ms.Tensor(images), ms.Tensor(labels.astype(np.int32)))
+            ms.Tensor(images), ms.Tensor(labels.astype(np.int32))
+        )
         trained = self.model.trainable_params()
-        self._gradients = {parameter.name: gradient
-                           for parameter, gradient in zip(trained, by_parameters, strict=True)}
+        self._gradients = {parameter.name: gradient for parameter, gradient in zip(trained, by_parameters, strict=True)}
         gradients = {self._canonical[_bare(name)]: gradient.asnumpy() for name, gradient in self._gradients.items()}
         return TrainingPass(float(loss.asnumpy()), self._named(outputs), gradients, by_images.asnumpy())
 
@@ -171,8 +171,7 @@ def _build_derivative(model: Any) -> Any:
             super().__init__(auto_prefix=False)
             self.model = model
             self.loss = nn.CrossEntropyLoss()
-            self.derive = ms.value_and_grad(
-                self.forward, 0, ms.ParameterTuple(model.trainable_params()), has_aux=True)
+            self.derive = ms.value_and_grad(self.forward, 0, ms.ParameterTuple(model.trainable_params()), has_aux=True)
 
         def forward(self, images: Tensor, labels: Tensor) -> tuple:
             outputs = self.model(images)

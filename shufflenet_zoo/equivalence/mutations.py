@@ -54,8 +54,11 @@ def _exclude_padding(model: Any) -> None:
 
 
 def _swap_depthwise_channels(tensors: dict[str, np.ndarray]) -> None:
-    name = next(name for name, array in tensors.items()
-                if name.startswith('layers.') and array.ndim == 4 and array.shape[1:] == (1, 3, 3))
+    name = next(
+        name
+        for name, array in tensors.items()
+        if name.startswith('layers.') and array.ndim == 4 and array.shape[1:] == (1, 3, 3)
+    )
     tensors[name] = tensors[name].copy()
     tensors[name][[0, 1]] = tensors[name][[1, 0]]
 
@@ -88,18 +91,22 @@ def _use_biased_variance(model: Any) -> None:
             module.__class__ = BiasedBatchNorm
 
 
-MUTATIONS = {mutation.name: mutation for mutation in (
-    Mutation('other-shuffle-order', 'forward', overrides=_other_shuffle),
-    Mutation('same-padded-pool', 'forward', overrides=_other_pool),
-    Mutation('count-include-pad-off', 'forward', edit_model=_exclude_padding, families=('ShuffleNetV1',)),
-    Mutation('eps-1e-3', 'forward', overrides=lambda subject: {'norm_cfg': {'type': 'BN', 'eps': 1e-3}}),
-    # PyTorch's 0.1 handed to MindSpore as it is means 0.9 there.
-    Mutation('momentum-uninverted', 'training',
-             overrides=lambda subject: {'norm_cfg': {'type': 'BN', 'momentum': 0.9}}),
-    Mutation('swapped-depthwise-channel', 'forward', edit_weights=_swap_depthwise_channels),
-    Mutation('dropped-key', 'weights', edit_weights=_drop_key),
-    Mutation('biased-variance', 'training', edit_model=_use_biased_variance),
-)}  # yapf: disable
+MUTATIONS = {
+    mutation.name: mutation
+    for mutation in (
+        Mutation('other-shuffle-order', 'forward', overrides=_other_shuffle),
+        Mutation('same-padded-pool', 'forward', overrides=_other_pool),
+        Mutation('count-include-pad-off', 'forward', edit_model=_exclude_padding, families=('ShuffleNetV1',)),
+        Mutation('eps-1e-3', 'forward', overrides=lambda subject: {'norm_cfg': {'type': 'BN', 'eps': 1e-3}}),
+        # PyTorch's 0.1 handed to MindSpore as it is means 0.9 there.
+        Mutation(
+            'momentum-uninverted', 'training', overrides=lambda subject: {'norm_cfg': {'type': 'BN', 'momentum': 0.9}}
+        ),
+        Mutation('swapped-depthwise-channel', 'forward', edit_weights=_swap_depthwise_channels),
+        Mutation('dropped-key', 'weights', edit_weights=_drop_key),
+        Mutation('biased-variance', 'training', edit_model=_use_biased_variance),
+    )
+}
 
 
 def get_mutation(name: str, subjects: list[Subject]) -> Mutation:
@@ -113,6 +120,8 @@ def get_mutation(name: str, subjects: list[Subject]) -> Mutation:
     mutation = MUTATIONS[name]
     for subject in subjects:
         if subject.family not in mutation.families:
-            raise ArgumentError(f'{subject.name} has nothing that the mutation {name!r} changes; only '
-                                f'{", ".join(mutation.families)} has')
+            raise ArgumentError(
+                f'{subject.name} has nothing that the mutation {name!r} changes; only '
+                f'{", ".join(mutation.families)} has'
+            )
     return mutation

@@ -30,7 +30,7 @@ def _as_svg(figure, title: str) -> str:
         stream = io.StringIO()
         figure.savefig(stream, format='svg', metadata={'Date': None})
     text = stream.getvalue()
-    return text[text.index('<svg'):].replace('<svg', f'<svg role="img" aria-label="{escape(title)}"', 1)
+    return text[text.index('<svg') :].replace('<svg', f'<svg role="img" aria-label="{escape(title)}"', 1)
 
 
 def _drawable(values: Iterable[float]) -> list[float]:
@@ -44,11 +44,21 @@ def plot_differences(measurements: Sequence[Measurement], title: str) -> str:
     series = {'difference': [one.difference for one in measurements], 'bound': [one.bound for one in measurements]}
     if all(one.floor is not None for one in measurements):
         series['floor'] = [one.floor for one in measurements]
-    names = {'difference': 'MindSpore float32 from PyTorch float64', 'bound': 'bound',
-             'floor': 'PyTorch float32 from PyTorch float64'}  # yapf: disable
+    names = {
+        'difference': 'MindSpore float32 from PyTorch float64',
+        'bound': 'bound',
+        'floor': 'PyTorch float32 from PyTorch float64',
+    }
     for key, values in series.items():
-        axes.plot(positions, _drawable(values), label=names[key], color=_COLOURS[key],
-                  marker='' if key == 'bound' else '.', linestyle='--' if key == 'bound' else '-', linewidth=1)
+        axes.plot(
+            positions,
+            _drawable(values),
+            label=names[key],
+            color=_COLOURS[key],
+            marker='' if key == 'bound' else '.',
+            linestyle='--' if key == 'bound' else '-',
+            linewidth=1,
+        )
     axes.set_yscale('log')
     axes.set_ylabel('relative difference')
     if len(measurements) <= 40:

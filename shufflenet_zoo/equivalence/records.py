@@ -49,6 +49,7 @@ class Destinations:
             written.append(self._json)
         if self._report:
             from shufflenet_zoo.equivalence.report import render
+
             _replace(self._report, render(found, as_data(found)))
             written.append(self._report)
         return written
@@ -64,20 +65,34 @@ def as_data(found: Verification) -> dict[str, Any]:
         'seconds': round(found.seconds, 1),
         'environment': environment(),
         'notes': found.notes,
-        'measurements': [{
-            'network': one.network, 'check': one.check, 'case': one.case, 'item': one.item,
-            'difference': _number(one.difference), 'bound': _number(one.bound),
-            'noise_floor': None if one.floor is None else _number(one.floor), 'passed': one.passed,
-        } for one in found.measurements],
-        'curves': [{'network': name, 'name': curve.name, 'values': [_number(value) for value in curve.values]}
-                   for name, outcome in found.outcomes for curve in outcome.curves],
-    }  # yapf: disable
+        'measurements': [
+            {
+                'network': one.network,
+                'check': one.check,
+                'case': one.case,
+                'item': one.item,
+                'difference': _number(one.difference),
+                'bound': _number(one.bound),
+                'noise_floor': None if one.floor is None else _number(one.floor),
+                'passed': one.passed,
+            }
+            for one in found.measurements
+        ],
+        'curves': [
+            {'network': name, 'name': curve.name, 'values': [_number(value) for value in curve.values]}
+            for name, outcome in found.outcomes
+            for curve in outcome.curves
+        ],
+    }
 
 
 def environment() -> dict[str, str]:
     """Return the versions that the results hold for."""
-    return {'python': platform.python_version(), 'machine': platform.machine(),
-            **{package: version(package) for package in _PACKAGES}}
+    return {
+        'python': platform.python_version(),
+        'machine': platform.machine(),
+        **{package: version(package) for package in _PACKAGES},
+    }
 
 
 def _number(value: float) -> float | str:
@@ -96,8 +111,9 @@ def _check_folder(option: str, folder: Path) -> None:
 def _replace(path: Path, text: str) -> None:
     """Write a file at once."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile('w', dir=path.parent, prefix=f'.{path.name}.', suffix='.tmp', delete=False,
-                                     encoding='utf-8') as draft:
+    with tempfile.NamedTemporaryFile(
+        'w', dir=path.parent, prefix=f'.{path.name}.', suffix='.tmp', delete=False, encoding='utf-8'
+    ) as draft:
         try:
             draft.write(text)
             draft.flush()

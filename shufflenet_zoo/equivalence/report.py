@@ -60,19 +60,26 @@ def render(found: Verification, data: Mapping[str, Any]) -> str:
 
 def _head(found: Verification, data: Mapping[str, Any]) -> Iterator[str]:
     exceeded = len(found.exceeded)
-    verdict = (f'Different: {exceeded} of {len(found.measurements)} differences exceed their bounds' if exceeded
-               else f'Equivalent: all {len(found.measurements)} differences are within their bounds')
-    yield ('<!DOCTYPE html><html lang="en"><head><meta charset="utf-8">'
-           '<meta name="viewport" content="width=device-width, initial-scale=1">'
-           f'<title>ShuffleNet in PyTorch and MindSpore</title><style>{_STYLE}</style></head><body><main>')
+    verdict = (
+        f'Different: {exceeded} of {len(found.measurements)} differences exceed their bounds'
+        if exceeded
+        else f'Equivalent: all {len(found.measurements)} differences are within their bounds'
+    )
+    yield (
+        '<!DOCTYPE html><html lang="en"><head><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        f'<title>ShuffleNet in PyTorch and MindSpore</title><style>{_STYLE}</style></head><body><main>'
+    )
     yield '<h1>ShuffleNet in PyTorch and MindSpore</h1>'
     yield f'<p class="verdict{" different" if exceeded else ""}">{escape(verdict)}</p>'
     if found.mutation:
         yield f'<p>An error was made on purpose: <code>{escape(found.mutation)}</code>.</p>'
     versions = ', '.join(f'{name} {number}' for name, number in data['environment'].items())
-    yield (f'<p>{escape(versions)}; {found.seconds:.0f} seconds. Differences are measured from PyTorch in double '
-           'precision and relative to the largest value of the tensor. The noise floor is what PyTorch itself loses in '
-           'single precision.</p>')
+    yield (
+        f'<p>{escape(versions)}; {found.seconds:.0f} seconds. Differences are measured from PyTorch in double '
+        'precision and relative to the largest value of the tensor. The noise floor is what PyTorch itself loses in '
+        'single precision.</p>'
+    )
     if found.notes:
         yield '<h2>Not compared on this machine</h2><ul>'
         yield from (f'<li>{escape(note)}</li>' for note in found.notes)
@@ -81,13 +88,29 @@ def _head(found: Verification, data: Mapping[str, Any]) -> Iterator[str]:
 
 def _summary(found: Verification) -> Iterator[str]:
     yield '<h2>All checks</h2>'
-    lines = [(f'<a href="#{escape(network)}">{escape(network)}</a>', escape(_CHECKS.get(check, check)), group)
-             for (network, check), group in worst_by_check(found.measurements).items()]
-    yield from _table('Largest difference of every check', ('network', 'check', '=compared', '=difference', '=bound',
-                                                            'largest at', 'verdict'), (
-        ((network, check, str(len(group)), _number(group[0].difference), _number(group[0].bound),
-          escape(f'{group[0].item}, {group[0].case}'), _verdict(group[0])), group[0].passed)
-        for network, check, group in lines))
+    lines = [
+        (f'<a href="#{escape(network)}">{escape(network)}</a>', escape(_CHECKS.get(check, check)), group)
+        for (network, check), group in worst_by_check(found.measurements).items()
+    ]
+    yield from _table(
+        'Largest difference of every check',
+        ('network', 'check', '=compared', '=difference', '=bound', 'largest at', 'verdict'),
+        (
+            (
+                (
+                    network,
+                    check,
+                    str(len(group)),
+                    _number(group[0].difference),
+                    _number(group[0].bound),
+                    escape(f'{group[0].item}, {group[0].case}'),
+                    _verdict(group[0]),
+                ),
+                group[0].passed,
+            )
+            for network, check, group in lines
+        ),
+    )
 
 
 def _section(name: str, measurements: Sequence[Measurement], curves: Sequence) -> Iterator[str]:
@@ -124,27 +147,51 @@ def _by_stage(measurements: Sequence[Measurement]) -> Iterator[str]:
     stages: dict[str, dict[str, Measurement]] = {}
     for one in measurements:
         stages.setdefault(one.item, {})[one.case] = one
-    yield from _table(f'By stage: {_CHECKS["forward"]}; bound {_number(measurements[0].bound)}',
-                      ('stage', *(f'={case}' for case in cases)), (
-        ((escape(stage), *(_number(found[case].difference) for case in cases)),
-         all(one.passed for one in found.values())) for stage, found in stages.items()))
+    yield from _table(
+        f'By stage: {_CHECKS["forward"]}; bound {_number(measurements[0].bound)}',
+        ('stage', *(f'={case}' for case in cases)),
+        (
+            (
+                (escape(stage), *(_number(found[case].difference) for case in cases)),
+                all(one.passed for one in found.values()),
+            )
+            for stage, found in stages.items()
+        ),
+    )
 
 
 def _listing(check: str, group: Sequence[Measurement]) -> Iterator[str]:
     worst = sorted(group, key=lambda one: (one.passed, -one.part_of_bound))
     left = max(0, len(group) - _MOST_ROWS)
     caption = f'{check}: {_CHECKS.get(check, check)}' + (f' (the {_MOST_ROWS} largest of {len(group)})' if left else '')
-    yield from _table(caption, ('compared', 'case', '=difference', '=bound', '=noise floor', 'verdict'), (
-        ((escape(one.item), escape(one.case), _number(one.difference), _number(one.bound),
-          '' if one.floor is None else _number(one.floor), _verdict(one)), one.passed) for one in worst[:_MOST_ROWS]))
+    yield from _table(
+        caption,
+        ('compared', 'case', '=difference', '=bound', '=noise floor', 'verdict'),
+        (
+            (
+                (
+                    escape(one.item),
+                    escape(one.case),
+                    _number(one.difference),
+                    _number(one.bound),
+                    '' if one.floor is None else _number(one.floor),
+                    _verdict(one),
+                ),
+                one.passed,
+            )
+            for one in worst[:_MOST_ROWS]
+        ),
+    )
 
 
 def _table(caption: str, columns: Sequence[str], rows: Iterable[tuple[Sequence[str], bool]]) -> Iterator[str]:
     """A table; columns whose names begin with = hold numbers, and cells are HTML already."""
     classes = [' class="number"' if column.startswith('=') else '' for column in columns]
     yield f'<div class="scroll"><table><caption>{escape(caption)}</caption><thead><tr>'
-    yield ''.join(f'<th scope="col"{kind}>{escape(column.removeprefix("="))}</th>'
-                  for column, kind in zip(columns, classes, strict=True))
+    yield ''.join(
+        f'<th scope="col"{kind}>{escape(column.removeprefix("="))}</th>'
+        for column, kind in zip(columns, classes, strict=True)
+    )
     yield '</tr></thead><tbody>'
     for cells, passed in rows:
         mark = '' if passed else ' class="failed"'

@@ -68,5 +68,7 @@ def check_signal(network: str, features: Mapping[str, np.ndarray]) -> None:
         size = float(np.abs(feature).mean())
         deviation = float(feature.std())
         if not deviation > LEAST_FEATURE_STD * size:
-            raise CheckpointError(f'{network}: the weights carry no signal: the features of {stage} have standard '
-                                  f'deviation {deviation:.1e} and mean size {size:.1e}; a comparison would hide errors')
+            raise CheckpointError(
+                f'{network}: the weights carry no signal: the features of {stage} have standard '
+                f'deviation {deviation:.1e} and mean size {size:.1e}; a comparison would hide errors'
+            )

@@ -107,8 +107,10 @@ def configured_subject(config_file: str, checkpoint: str | None) -> Subject:
     model = config.get('model') or {}
     kind = str(model.get('type')).rpartition('.')[2]
     if kind != 'ImageClassifier':
-        raise ConfigError(f'{config_file}: model.type={model.get("type")!r} exists in PyTorch only; give the config '
-                          f"of an 'ImageClassifier'")
+        raise ConfigError(
+            f'{config_file}: model.type={model.get("type")!r} exists in PyTorch only; give the config '
+            f"of an 'ImageClassifier'"
+        )
     backbone, num_classes = model.get('backbone') or {}, (model.get('head') or {}).get('num_classes')
     if not isinstance(num_classes, int) or num_classes < 1:
         raise ConfigError(f'{config_file}: model.head.num_classes={num_classes!r} must be a positive integer')
@@ -126,8 +128,10 @@ def _read_tensors(subject: Subject, path: str) -> dict[str, np.ndarray]:
     weights = convert(read_weights(path, backbone=known), CANONICAL)
     wrong = difference(subject.backbone, weights.backbone)
     if wrong:
-        raise CheckpointError(f'{path} holds the weights of a backbone with '
-                              f'{", ".join(f"{key}={value!r}" for key, value in wrong.items())}; give the config of it')
+        raise CheckpointError(
+            f'{path} holds the weights of a backbone with '
+            f'{", ".join(f"{key}={value!r}" for key, value in wrong.items())}; give the config of it'
+        )
     head = weights.tensors.get('head.fc.weight')
     if head is not None and head.shape[0] != subject.num_classes:
         raise CheckpointError(f'{path} has {head.shape[0]} classes, and the config {subject.num_classes}')

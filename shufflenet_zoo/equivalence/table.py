@@ -21,7 +21,15 @@ def rows(outcome: Outcome) -> list[str]:
     lines = []
     for (network, check), group in worst_by_check(outcome.measurements).items():
         worst = group[0]
-        lines.append(_COLUMNS.format(
-            network, check, f'{worst.difference:.1e}', f'{worst.bound:.0e}', len(group),
-            'ok' if worst.passed else 'EXCEEDED', f'{worst.item}, {worst.case}'))
+        lines.append(
+            _COLUMNS.format(
+                network,
+                check,
+                f'{worst.difference:.1e}',
+                f'{worst.bound:.0e}',
+                len(group),
+                'ok' if worst.passed else 'EXCEEDED',
+                f'{worst.item}, {worst.case}',
+            )
+        )
     return lines

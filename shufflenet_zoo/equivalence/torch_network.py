@@ -80,8 +80,11 @@ class TorchNetwork:
         loss = cross_entropy(outputs[-1], torch.from_numpy(labels).long())
         loss.backward()
         # Without copies: zero_grad forgets these tensors and does not overwrite them.
-        gradients = {_bare(name): parameter.grad.numpy() for name, parameter in self.model.named_parameters()
-                     if parameter.grad is not None}
+        gradients = {
+            _bare(name): parameter.grad.numpy()
+            for name, parameter in self.model.named_parameters()
+            if parameter.grad is not None
+        }
         return TrainingPass(loss.item(), self._named(outputs), gradients, x.grad.numpy())
 
     def tensors(self) -> dict[str, np.ndarray]:

@@ -120,13 +120,17 @@ def verify(
         found[index] = outcomes
         for outcome in outcomes:
             report(outcome)
-    named = [(task.subject.name if task.subject else 'preprocessing', outcome)
-             for index, task in enumerate(tasks) for outcome in found[index]]
+    named = [
+        (task.subject.name if task.subject else 'preprocessing', outcome)
+        for index, task in enumerate(tasks)
+        for outcome in found[index]
+    ]
     return Verification(tuple(named), time.monotonic() - start, mutation)
 
 
-def _plan(subjects: Sequence[Subject], checks: Collection[str], mutation: str | None,
-          cases: tuple[Case, ...] | None) -> list[_Task]:
+def _plan(
+    subjects: Sequence[Subject], checks: Collection[str], mutation: str | None, cases: tuple[Case, ...] | None
+) -> list[_Task]:
     thorough = _one_of_every_family(subjects)
     tasks = []
     if 'preprocessing' in checks:
@@ -156,14 +160,18 @@ def _run_all(tasks: Sequence[_Task], jobs: int) -> Iterator[tuple[int, tuple[Out
     numbered = sorted(enumerate(tasks), key=lambda entry: _depth(entry[1]), reverse=True)
     for first in range(0, len(tasks), jobs * _TASKS_PER_PROCESS):
         with ProcessPoolExecutor(jobs, context) as pool:
-            futures = {pool.submit(_run_alone, task, jobs): index
-                       for index, task in numbered[first:first + jobs * _TASKS_PER_PROCESS]}
+            futures = {
+                pool.submit(_run_alone, task, jobs): index
+                for index, task in numbered[first : first + jobs * _TASKS_PER_PROCESS]
+            }
             try:
                 for future in as_completed(futures):
                     yield futures[future], future.result()
             except BrokenProcessPool as error:
-                raise VerificationError('a process was killed, most likely because the memory ran out; give fewer '
-                                        f'--jobs than {jobs}, or some of the networks by --variants') from error
+                raise VerificationError(
+                    'a process was killed, most likely because the memory ran out; give fewer '
+                    f'--jobs than {jobs}, or some of the networks by --variants'
+                ) from error
             except BaseException:
                 pool.shutdown(cancel_futures=True)
                 raise
@@ -201,8 +209,9 @@ def _outcomes(task: _Task) -> Iterator[Outcome]:
         return
     yield from _of_one_trio(task, task.subject, {'weights': check_weights, 'training': check_training}, mutation)
     gc.collect()
-    yield from _of_one_trio(task, smooth_subject(task.subject),
-                            {'smooth': check_smooth_gradients, 'optimizers': check_optimizers}, mutation)
+    yield from _of_one_trio(
+        task, smooth_subject(task.subject), {'smooth': check_smooth_gradients, 'optimizers': check_optimizers}, mutation
+    )
     gc.collect()
     if 'forward' in task.checks:
         yield check_forward(task.subject, task.cases, mutation)
@@ -211,8 +220,9 @@ def _outcomes(task: _Task) -> Iterator[Outcome]:
             yield check(task.subject, mutation)
 
 
-def _of_one_trio(task: _Task, subject: Subject, checks: Mapping[str, Callable[[Trio], Outcome]],
-                 mutation: Mutation | None) -> Iterator[Outcome]:
+def _of_one_trio(
+    task: _Task, subject: Subject, checks: Mapping[str, Callable[[Trio], Outcome]], mutation: Mutation | None
+) -> Iterator[Outcome]:
     """Run those checks of a task that share the three networks."""
     wanted = [check for name, check in checks.items() if name in task.checks]
     if wanted:
@@ -232,8 +242,10 @@ def _one_of_every_family(subjects: Sequence[Subject]) -> list[str]:
 def _check_packages() -> None:
     missing = [package for package in _PACKAGES if importlib.util.find_spec(package) is None]
     if missing:
-        raise DependencyError(f'the comparison runs both frameworks, but {", ".join(missing)} is not installed; '
-                              f'README.md says how to install it')
+        raise DependencyError(
+            f'the comparison runs both frameworks, but {", ".join(missing)} is not installed; '
+            f'README.md says how to install it'
+        )
 
 
 @contextmanager

@@ -151,5 +151,7 @@ def check_trained(weights: Mapping[str, Any], path: str) -> None:
     means = [value for name, value in weights.items() if name.endswith(('running_mean', 'moving_mean'))]
     variances = [value for name, value in weights.items() if name.endswith(('running_var', 'moving_variance'))]
     if means and all((mean == 0).all() for mean in means) and all((variance == 1).all() for variance in variances):
-        raise CheckpointError(f'checkpoint {path} is untrained: its BatchNorms have never seen an image; '
-                              f'give a checkpoint that training saved')
+        raise CheckpointError(
+            f'checkpoint {path} is untrained: its BatchNorms have never seen an image; '
+            f'give a checkpoint that training saved'
+        )

@@ -102,8 +102,9 @@ def export(config: Config, checkpoint: str, options: ExportOptions) -> Exported:
     except ShuffleNetZooError:
         raise
     except Exception as error:  # the runtimes raise what they like
-        raise ExportError(f'{config.filename} cannot be exported as {options.format}: '
-                          f'{type(error).__name__}: {one_line(error)[:300]}') from error
+        raise ExportError(
+            f'{config.filename} cannot be exported as {options.format}: {type(error).__name__}: {one_line(error)[:300]}'
+        ) from error
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
@@ -135,17 +136,23 @@ def _import(module: str, what: str):
     try:
         return importlib.import_module(module)
     except ModuleNotFoundError as error:
-        raise DependencyError(f'{what} needs the package {error.name!r}, which is not installed; install it with '
-                              f"pip install 'shufflenet-zoo[export]'") from error
+        raise DependencyError(
+            f'{what} needs the package {error.name!r}, which is not installed; install it with '
+            f"pip install 'shufflenet-zoo[export]'"
+        ) from error
 
 
 def _check_options(options: ExportOptions, target: Format) -> None:
     if options.backend not in target.frameworks:
-        raise ConfigError(f'--format {options.format} needs --backend {target.frameworks[0]} and its checkpoint; '
-                          f'tools/convert_weights.py makes one of the checkpoint of the other framework')
+        raise ConfigError(
+            f'--format {options.format} needs --backend {target.frameworks[0]} and its checkpoint; '
+            f'tools/convert_weights.py makes one of the checkpoint of the other framework'
+        )
     if options.precision not in target.precisions:
-        raise ConfigError(f'--{options.precision}: format {options.format} holds {", ".join(target.precisions)}; '
-                          f'for int8 take --format onnx or --format openvino')
+        raise ConfigError(
+            f'--{options.precision}: format {options.format} holds {", ".join(target.precisions)}; '
+            f'for int8 take --format onnx or --format openvino'
+        )
     if options.precision == 'int8' and not options.calibration:
         raise ConfigError('--int8 needs calibration data: give the number of training images with --calibration N')
     if options.precision != 'int8' and options.calibration is not None:
@@ -177,13 +184,21 @@ def _write(source: Source, shape: Shape, target: Format, path: Path, precision: 
     # Written so that a difference that is no number fails too; max() of Python would drop it.
     difference = float(np.max(differences))
     if not difference <= TOLERANCES[precision]:
-        raise ExportError(f'{path.name} computes something else than the live model: the logits differ by '
-                          f'{difference:.1e} of the largest one, allowed are {TOLERANCES[precision]:.0e}')
+        raise ExportError(
+            f'{path.name} computes something else than the live model: the logits differ by '
+            f'{difference:.1e} of the largest one, allowed are {TOLERANCES[precision]:.0e}'
+        )
     return (difference,)
 
 
-def _write_int8(source: Source, shape: Shape, target: Format, path: Path, batches: list[np.ndarray],
-                images: Iterable[tuple[np.ndarray, int]]) -> tuple[float, tuple[float, float]]:
+def _write_int8(
+    source: Source,
+    shape: Shape,
+    target: Format,
+    path: Path,
+    batches: list[np.ndarray],
+    images: Iterable[tuple[np.ndarray, int]],
+) -> tuple[float, tuple[float, float]]:
     """Write and compare the fp32 file, quantize it, and compare the decisions of both."""
     whole = path.with_name('fp32' + target.suffix)
     _write(source, shape, target, whole, 'fp32')
@@ -193,6 +208,8 @@ def _write_int8(source: Source, shape: Shape, target: Format, path: Path, batche
     labels, exact, quantized = decisions.T
     agreement = float((exact == quantized).mean())
     if agreement < MIN_AGREEMENT:
-        raise ExportError(f'{path.name} decides like the live model on {agreement:.1%} of the test images only, '
-                          f'at least {MIN_AGREEMENT:.0%} are required; give more images with --calibration')
+        raise ExportError(
+            f'{path.name} decides like the live model on {agreement:.1%} of the test images only, '
+            f'at least {MIN_AGREEMENT:.0%} are required; give more images with --calibration'
+        )
     return 1 - agreement, (100 * float((exact == labels).mean()), 100 * float((quantized == labels).mean()))

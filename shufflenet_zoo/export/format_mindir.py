@@ -15,6 +15,7 @@ from shufflenet_zoo.export.contract import Format, Loaded, Shape, Source
 def write(source: Source, shape: Shape, precision: str, path: Path) -> None:
     """Write a MindSpore cell; the metadata lies in the file's doc_string as JSON."""
     from shufflenet_zoo.mindspore_impl.deploy import export
+
     export(source.model, shape.example, shape.dynamic, path, 'MINDIR')
     program = mind_ir_pb2.ModelProto()
     program.ParseFromString(path.read_bytes())

@@ -22,6 +22,7 @@ def write(source: Source, shape: Shape, precision: str, path: Path) -> None:
     model = onnx.load(path)
     if precision == 'fp16':
         from onnxruntime.transformers.float16 import convert_float_to_float16
+
         model = convert_float_to_float16(model, keep_io_types=True)
     _set_metadata(model, source.metadata.as_texts())
     onnx.save(model, path)
@@ -29,20 +30,30 @@ def write(source: Source, shape: Shape, precision: str, path: Path) -> None:
 
 def _write_torch(source: Source, shape: Shape, path: Path) -> None:
     import torch
+
     # The exporter by tracing: that by torch.export needs the sizes' parity fixed, and gives the same graph.
     with warnings.catch_warnings():
         warnings.simplefilter('ignore')
         torch.onnx.export(
-            source.model, (torch.zeros(shape.example),), str(path), dynamo=False, opset_version=OPSET,
-            input_names=[INPUT_NAME], output_names=[OUTPUT_NAME],
-            dynamic_axes=_DYNAMIC_AXES if shape.dynamic else None)
+            source.model,
+            (torch.zeros(shape.example),),
+            str(path),
+            dynamo=False,
+            opset_version=OPSET,
+            input_names=[INPUT_NAME],
+            output_names=[OUTPUT_NAME],
+            dynamic_axes=_DYNAMIC_AXES if shape.dynamic else None,
+        )
 
 
 def _write_mindspore(source: Source, shape: Shape, path: Path) -> None:
     from shufflenet_zoo.mindspore_impl.deploy import export
+
     if shape.dynamic:
-        raise ConfigError('--dynamic: MindSpore writes ONNX for one size only; take --format mindir, '
-                          'or the PyTorch checkpoint with --backend torch')
+        raise ConfigError(
+            '--dynamic: MindSpore writes ONNX for one size only; take --format mindir, '
+            'or the PyTorch checkpoint with --backend torch'
+        )
     export(source.model, shape.example, False, path, 'ONNX')
 
 
@@ -76,9 +87,16 @@ def quantize(source: Path, path: Path, batches: Sequence[np.ndarray]) -> None:
     try:
         quant_pre_process(str(source), str(prepared))
         quantize_static(
-            str(prepared), str(path), Batches(), quant_format=QuantFormat.QDQ, per_channel=True,
-            activation_type=QuantType.QUInt8, weight_type=QuantType.QInt8,
-            calibrate_method=CalibrationMethod.MinMax, op_types_to_quantize=['Conv', 'Gemm', 'MatMul'])
+            str(prepared),
+            str(path),
+            Batches(),
+            quant_format=QuantFormat.QDQ,
+            per_channel=True,
+            activation_type=QuantType.QUInt8,
+            weight_type=QuantType.QInt8,
+            calibrate_method=CalibrationMethod.MinMax,
+            op_types_to_quantize=['Conv', 'Gemm', 'MatMul'],
+        )
     finally:
         logging.disable(logging.NOTSET)
         prepared.unlink(missing_ok=True)
@@ -95,9 +113,11 @@ def load(path: Path) -> Loaded:
     options.add_session_config_entry('session.intra_op.allow_spinning', '0')
     session = onnxruntime.InferenceSession(str(path), options, providers=['CPUExecutionProvider'])
     input_name = session.get_inputs()[0].name
-    return Loaded(lambda images: session.run(None, {input_name: images})[0],
-                  session.get_modelmeta().custom_metadata_map)
+    return Loaded(
+        lambda images: session.run(None, {input_name: images})[0], session.get_modelmeta().custom_metadata_map
+    )
 
 
-FORMAT = Format('.onnx', ('onnx', 'onnxruntime'), ('fp32', 'fp16', 'int8'), write, load, quantize,
-                frameworks=('torch', 'mindspore'))
+FORMAT = Format(
+    '.onnx', ('onnx', 'onnxruntime'), ('fp32', 'fp16', 'int8'), write, load, quantize, frameworks=('torch', 'mindspore')
+)

@@ -17,7 +17,8 @@ def write(source: Source, shape: Shape, precision: str, path: Path) -> None:
     """Write a model; fp16 stores the weights in half, and OpenVINO chooses in which precision to compute."""
     dimensions = [-1, shape.channels, -1, -1] if shape.dynamic else list(shape.example)
     model = openvino.convert_model(
-        source.model, example_input=torch.zeros(shape.example), input=openvino.PartialShape(dimensions))
+        source.model, example_input=torch.zeros(shape.example), input=openvino.PartialShape(dimensions)
+    )
     model.input(0).set_names({INPUT_NAME})
     model.output(0).set_names({OUTPUT_NAME})
     _save(model, path, source.metadata.as_texts(), precision == 'fp16')
@@ -32,6 +33,7 @@ def _save(model: openvino.Model, path: Path, texts: Mapping[str, str], half: boo
 def quantize(source: Path, path: Path, batches: Sequence[np.ndarray]) -> None:
     """Quantize statically with NNCF."""
     import nncf
+
     logging.getLogger('nncf').setLevel(logging.ERROR)
     model = openvino.Core().read_model(str(source))
     quantized = nncf.quantize(model, nncf.Dataset(list(batches)), subset_size=len(batches))
@@ -52,5 +54,12 @@ def _texts(model: openvino.Model) -> dict[str, str]:
     return {key: model.get_rt_info([_SECTION, key]).astype(str) for key in model.get_rt_info([_SECTION]).value}
 
 
-FORMAT = Format('.xml', ('openvino', 'torch'), ('fp32', 'fp16', 'int8'), write, load, quantize,
-                parts=lambda path: [path, path.with_suffix('.bin')])
+FORMAT = Format(
+    '.xml',
+    ('openvino', 'torch'),
+    ('fp32', 'fp16', 'int8'),
+    write,
+    load,
+    quantize,
+    parts=lambda path: [path, path.with_suffix('.bin')],
+)

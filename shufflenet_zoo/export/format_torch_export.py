@@ -23,7 +23,8 @@ def write(source: Source, shape: Shape, precision: str, path: Path) -> None:
         dimensions = {0: Dim('batch'), 2: Dim('height', min=smallest), 3: Dim('width', min=smallest)}
     with torch.no_grad():
         program = torch.export.export(
-            model.eval(), (torch.zeros(shape.example),), dynamic_shapes=(dimensions,) if dimensions else None)
+            model.eval(), (torch.zeros(shape.example),), dynamic_shapes=(dimensions,) if dimensions else None
+        )
     torch.export.save(program, path, extra_files=source.metadata.as_texts())
 
 

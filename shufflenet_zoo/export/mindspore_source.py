@@ -53,7 +53,8 @@ def _metadata(config: Config, input_size: tuple[int, int] | None, channels: int)
         std=tuple(preprocessor.std.ravel().tolist()) if normalises else (1.0,) * channels,
         channel_order='rgb' if preprocessor.to_rgb else 'bgr',
         input_size=input_size or _pipeline_size(config),
-        class_names=tuple((dataset.get('metainfo') or {}).get('classes') or known))
+        class_names=tuple((dataset.get('metainfo') or {}).get('classes') or known),
+    )
 
 
 def _pipeline_size(config: Config) -> tuple[int, int]:
@@ -68,8 +69,10 @@ def _pipeline_size(config: Config) -> tuple[int, int]:
             built = choose_dataset(dataset, _KEY)(dataset, _KEY)
             sizes = {Pipeline(steps, f'{_KEY}.pipeline', has_files=loads)(built.samples[0]).shape[:2]}
         except Exception as error:  # no data, no size
-            raise ConfigError(f'{config.filename}: the size of the images depends on the data, which cannot be read; '
-                              f'give it with --input-size HEIGHT WIDTH') from error
+            raise ConfigError(
+                f'{config.filename}: the size of the images depends on the data, which cannot be read; '
+                f'give it with --input-size HEIGHT WIDTH'
+            ) from error
     return tuple(int(side) for side in sizes.pop())
 
 

@@ -52,8 +52,10 @@ def open_source(config: Config, checkpoint: str, deploy: bool, input_size: tuple
     content = read_checkpoint(checkpoint)
     model = build_model(config).eval()
     if not {'backbone', 'head'} <= set(dict(model.named_children())) or not hasattr(model.head, 'loss_module'):
-        raise ConfigError(f'{config.filename}: export takes a classifier (type ImageClassifier with a head); '
-                          f'the config has {config.model.get("type")!r}')
+        raise ConfigError(
+            f'{config.filename}: export takes a classifier (type ImageClassifier with a head); '
+            f'the config has {config.model.get("type")!r}'
+        )
     load_strictly(model, content, checkpoint)
     check_trained(weights_of(content), checkpoint)
     try:
@@ -81,21 +83,36 @@ def _metadata(config: Config, model: nn.Module, content: Mapping[str, Any], size
         std=tuple(preprocessor.std.flatten().tolist()) if normalises else (1.0,) * channels,
         channel_order='rgb' if preprocessor.to_rgb else 'bgr',
         input_size=size or _pipeline_size(config, dataset),
-        class_names=tuple(class_names(content, dataset)))
+        class_names=tuple(class_names(content, dataset)),
+    )
 
 
 def _pipeline_size(config: Config, dataset: Mapping[str, Any]) -> tuple[int, int]:
     """Return the height and width of what the test pipeline gives."""
     steps = Compose([step for step in dataset['pipeline'] if not str(step['type']).endswith('LoadImageFromFile')])
-    sizes = {tuple(steps({'img': np.zeros((*size, 3), np.uint8), 'img_path': '', 'img_shape': size, 'ori_shape': size,
-                          'gt_label': 0})['inputs'].shape[-2:]) for size in PHOTOGRAPHS}  # yapf: disable
+    sizes = {
+        tuple(
+            steps(
+                {
+                    'img': np.zeros((*size, 3), np.uint8),
+                    'img_path': '',
+                    'img_shape': size,
+                    'ori_shape': size,
+                    'gt_label': 0,
+                }
+            )['inputs'].shape[-2:]
+        )
+        for size in PHOTOGRAPHS
+    }
     if len(sizes) > 1:
         try:
             check_data(config, ('test_dataloader',))
             sizes = {tuple(DATASETS.build(config.test_dataloader.dataset)[0]['inputs'].shape[-2:])}
         except Exception as error:  # no data, no size
-            raise ConfigError(f'{config.filename}: the size of the images depends on the data, which cannot be read; '
-                              f'give it with --input-size HEIGHT WIDTH') from error
+            raise ConfigError(
+                f'{config.filename}: the size of the images depends on the data, which cannot be read; '
+                f'give it with --input-size HEIGHT WIDTH'
+            ) from error
     return sizes.pop()
 
 

@@ -37,8 +37,11 @@ _SAFE_GLOBALS = [
     np.ndarray,
     np.dtype,
     *{type(np.dtype(code)) for code in '?bhilqBHILQefd'},
-    *((function, f'numpy.{core}.multiarray.{name}') for core in ('core', '_core')
-      for name, function in (('scalar', np.core.multiarray.scalar), ('_reconstruct', np.core.multiarray._reconstruct))),
+    *(
+        (function, f'numpy.{core}.multiarray.{name}')
+        for core in ('core', '_core')
+        for name, function in (('scalar', np.core.multiarray.scalar), ('_reconstruct', np.core.multiarray._reconstruct))
+    ),
 ]
 
 
@@ -66,11 +69,14 @@ def read_checkpoint(path: str | Path, map_location: Any = 'cpu') -> dict:
     except pickle.UnpicklingError as error:
         foreign = 'unsupported global' in str(error).lower() or 'has no place' in str(error)
         what = 'holds Python objects besides weights, which could run code' if foreign else 'is damaged'
-        raise CheckpointError(f'checkpoint {path} {what}; give a file saved by tools/train.py or by '
-                              f'torch.save of a state dict') from error
+        raise CheckpointError(
+            f'checkpoint {path} {what}; give a file saved by tools/train.py or by torch.save of a state dict'
+        ) from error
     except Exception as error:  # a damaged file makes torch raise nearly anything
-        raise CheckpointError(f'checkpoint {path} cannot be read: it is truncated, or no PyTorch checkpoint; '
-                              f'copy it again or take another') from error
+        raise CheckpointError(
+            f'checkpoint {path} cannot be read: it is truncated, or no PyTorch checkpoint; '
+            f'copy it again or take another'
+        ) from error
     if not isinstance(checkpoint, dict):
         raise CheckpointError(f'checkpoint {path} holds a {type(checkpoint).__name__}; expected a dict of weights')
     return checkpoint
@@ -128,24 +134,30 @@ def load_strictly(model: nn.Module, checkpoint: Mapping[str, Any], path: str | P
     """
     weights = weights_of(checkpoint)
     if not all(isinstance(value, torch.Tensor) for value in weights.values()):
-        raise CheckpointError(f'checkpoint {path} holds no state dict; expected a dict of tensors, or one with such '
-                              f"a dict under 'state_dict'")
+        raise CheckpointError(
+            f'checkpoint {path} holds no state dict; expected a dict of tensors, or one with such '
+            f"a dict under 'state_dict'"
+        )
     own = model.state_dict()
-    resized = [f'{name} {tuple(weights[name].shape)} instead of {tuple(value.shape)}'
-               for name, value in own.items() if name in weights and weights[name].shape != value.shape]
+    resized = [
+        f'{name} {tuple(weights[name].shape)} instead of {tuple(value.shape)}'
+        for name, value in own.items()
+        if name in weights and weights[name].shape != value.shape
+    ]
     # Tensors of another shape would raise in the middle of loading.
     for name in own.keys() & weights.keys():
         if weights[name].shape != own[name].shape:
             del weights[name]
     keys = model.load_state_dict(weights, strict=False)
     changed = {text.split()[0] for text in resized}
-    missing = [name for name in keys.missing_keys
-               if name not in changed and not name.endswith('num_batches_tracked')]
+    missing = [name for name in keys.missing_keys if name not in changed and not name.endswith('num_batches_tracked')]
     faults = [_count(missing, 'missing'), _count(keys.unexpected_keys, 'unexpected'), _count(resized, 'of other shape')]
     if any(faults):
-        raise CheckpointError(f'checkpoint {path} does not fit the model of the config: '
-                              f'{"; ".join(filter(None, faults))}; give the checkpoint of this architecture or the '
-                              f'config it was trained with')
+        raise CheckpointError(
+            f'checkpoint {path} does not fit the model of the config: '
+            f'{"; ".join(filter(None, faults))}; give the checkpoint of this architecture or the '
+            f'config it was trained with'
+        )
 
 
 def _count(names: list[str], what: str) -> str:
@@ -162,6 +174,8 @@ def check_resumable(checkpoint: Mapping[str, Any], path: str | Path) -> None:
     """
     missing = [key for key in RESUME_KEYS if key not in checkpoint]
     if missing:
-        raise CheckpointError(f'checkpoint {path} cannot be resumed: it has no {", ".join(missing)}; resume an '
-                              f'epoch_*.pth or iter_*.pth, or start from its weights with --cfg-options '
-                              f'load_from={path}')
+        raise CheckpointError(
+            f'checkpoint {path} cannot be resumed: it has no {", ".join(missing)}; resume an '
+            f'epoch_*.pth or iter_*.pth, or start from its weights with --cfg-options '
+            f'load_from={path}'
+        )

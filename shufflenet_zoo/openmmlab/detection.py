@@ -60,7 +60,8 @@ def _check_heads(config: Config, key: str, classes: Sequence[str]) -> None:
         if num_classes != len(classes):
             raise ConfigError(
                 f'{config.filename}: {key} has {len(classes)} classes ({_shown(classes)}), but '
-                f'{name}.num_classes is {num_classes}; set one of them (metainfo=dict(classes=...) names the classes)')
+                f'{name}.num_classes is {num_classes}; set one of them (metainfo=dict(classes=...) names the classes)'
+            )
 
 
 def _head_classes(node: Any, key: str, in_box_head: bool = False) -> Iterator[tuple[str, int]]:
@@ -88,17 +89,22 @@ def _check_annotations(path: Path, dataset: Mapping, classes: Sequence[str]) -> 
         names = [image['file_name'] for image in content['images']]
         categories = {category['name'] for category in content['categories']}
     except (KeyError, TypeError) as error:
-        raise DataError(f"annotation file {path} is not in COCO's format: an image has no file_name, or a category "
-                        f'no name') from error
+        raise DataError(
+            f"annotation file {path} is not in COCO's format: an image has no file_name, or a category no name"
+        ) from error
     unknown = [name for name in classes if name not in categories]
     if unknown:
-        raise DataError(f'annotation file {path} has no category {_shown(unknown)}, which the class list names; '
-                        f'its categories are {_shown(sorted(categories))}')
+        raise DataError(
+            f'annotation file {path} has no category {_shown(unknown)}, which the class list names; '
+            f'its categories are {_shown(sorted(categories))}'
+        )
     folder = Path(dataset.get('data_root') or '') / ((dataset.get('data_prefix') or {}).get('img') or '')
     absent = [name for name in names if '://' not in str(folder) and not (folder / name).is_file()]
     if absent:
-        raise DataError(f'annotation file {path} names {len(absent)} of {len(names)} images that are not in '
-                        f'{folder}: {_shown(absent)}')
+        raise DataError(
+            f'annotation file {path} names {len(absent)} of {len(names)} images that are not in '
+            f'{folder}: {_shown(absent)}'
+        )
 
 
 def _shown(names: Sequence[str]) -> str:

@@ -26,9 +26,16 @@ class CheckpointHook(_CheckpointHook):
         self.last_ckpt = self.file_backend.join_path(self.out_dir, filename)
         runner.message_hub.update_info('last_ckpt', self.last_ckpt)
         runner.save_checkpoint(
-            self.out_dir, filename, self.file_client_args, save_optimizer=self.save_optimizer,
-            save_param_scheduler=self.save_param_scheduler, meta=meta, by_epoch=self.by_epoch,
-            backend_args=self.backend_args, **self.args)
+            self.out_dir,
+            filename,
+            self.file_client_args,
+            save_optimizer=self.save_optimizer,
+            save_param_scheduler=self.save_param_scheduler,
+            meta=meta,
+            by_epoch=self.by_epoch,
+            backend_args=self.backend_args,
+            **self.args,
+        )
         if not is_main_process():
             return
         note = Path(runner.work_dir) / NOTE
@@ -44,8 +51,10 @@ class CheckpointHook(_CheckpointHook):
         if self.max_keep_ckpts <= 0 or step in self.keep_ckpt_ids:
             return []
         steps = [*self.keep_ckpt_ids, step]
-        kept = steps[-self.max_keep_ckpts:]
+        kept = steps[-self.max_keep_ckpts :]
         self.keep_ckpt_ids = deque(kept, self.max_keep_ckpts)
         runner.message_hub.update_info('keep_ckpt_ids', kept)
-        return [self.file_backend.join_path(self.out_dir, self.filename_tmpl.format(old))
-                for old in steps[:-self.max_keep_ckpts]]
+        return [
+            self.file_backend.join_path(self.out_dir, self.filename_tmpl.format(old))
+            for old in steps[: -self.max_keep_ckpts]
+        ]

@@ -49,7 +49,7 @@ def predict(config: Config, checkpoint: str, images: Sequence[str], options: Pre
         size = image.shape[:2]
         packed = pipeline({'img': image, 'img_path': path, 'img_id': number, 'img_shape': size, 'ori_shape': size})
         with torch.no_grad():
-            sample, = model.test_step(pseudo_collate([packed]))
+            (sample,) = model.test_step(pseudo_collate([packed]))
         predictions.append(Prediction(path, image, _findings(sample, classes, options)))
     return predictions
 
@@ -100,13 +100,17 @@ def class_names(checkpoint: Mapping[str, Any], dataset: Mapping[str, Any]) -> Se
 def _findings(sample: Any, classes: Sequence[str], options: PredictOptions) -> list[Finding]:
     if 'pred_instances' not in sample:
         scores, labels = sample.pred_score.topk(min(options.top_k, len(sample.pred_score)))
-        return [Finding(_label(classes, label), score)
-                for score, label in zip(scores.tolist(), labels.tolist(), strict=True)]
+        return [
+            Finding(_label(classes, label), score)
+            for score, label in zip(scores.tolist(), labels.tolist(), strict=True)
+        ]
     found = sample.pred_instances
     found = found[found.scores >= options.score_threshold]
     found = found[found.scores.argsort(descending=True)]
-    return [Finding(_label(classes, label), score, tuple(box)) for label, score, box in zip(
-        found.labels.tolist(), found.scores.tolist(), found.bboxes.tolist(), strict=True)]
+    return [
+        Finding(_label(classes, label), score, tuple(box))
+        for label, score, box in zip(found.labels.tolist(), found.scores.tolist(), found.bboxes.tolist(), strict=True)
+    ]
 
 
 def _label(classes: Sequence[str], label: int) -> str:

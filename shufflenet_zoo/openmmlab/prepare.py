@@ -42,13 +42,16 @@ def prepare_training(config: Config, options: TrainOptions, device: str) -> Conf
     check_detection(config, DATALOADERS[:2])
     if options.auto_scale_lr:
         if not config.get('auto_scale_lr'):
-            raise ConfigError(f'--auto-scale-lr: {config.filename} does not say for which batch size its learning '
-                              f'rate is; add auto_scale_lr=dict(base_batch_size=...)')
+            raise ConfigError(
+                f'--auto-scale-lr: {config.filename} does not say for which batch size its learning '
+                f'rate is; add auto_scale_lr=dict(base_batch_size=...)'
+            )
         config.auto_scale_lr.enable = True
     _choose_precision(config, options.amp, device)
     _choose_start(config, options.resume)
-    _set_dataloader_defaults(config, DATALOADERS[:2], options.pin_memory and device != 'cpu',
-                             options.persistent_workers)
+    _set_dataloader_defaults(
+        config, DATALOADERS[:2], options.pin_memory and device != 'cpu', options.persistent_workers
+    )
     _make_saving_safe(config)
     return config
 
@@ -77,8 +80,10 @@ def prepare_testing(config: Config, checkpoint: str, options: TestOptions, devic
     check_detection(config, DATALOADERS[2:])
     if options.amp:
         if is_detection(config) and device == 'cpu':
-            raise ConfigError(f"--amp: {config.filename} is a detector, and mmcv's operators compute in float32 only "
-                              f'on the CPU; leave --amp away')
+            raise ConfigError(
+                f"--amp: {config.filename} is a detector, and mmcv's operators compute in float32 only "
+                f'on the CPU; leave --amp away'
+            )
         config.test_cfg.fp16 = True
     if options.show or options.show_dir:
         _enable_drawing(config, options)
@@ -86,8 +91,15 @@ def prepare_testing(config: Config, checkpoint: str, options: TestOptions, devic
         _enable_tta(config)
     _set_dataloader_defaults(config, DATALOADERS[2:], options.pin_memory and device != 'cpu', False)
     # The training part would be built for its checks alone.
-    for key in ('train_dataloader', 'train_cfg', 'optim_wrapper', 'param_scheduler',
-                'val_dataloader', 'val_cfg', 'val_evaluator'):
+    for key in (
+        'train_dataloader',
+        'train_cfg',
+        'optim_wrapper',
+        'param_scheduler',
+        'val_dataloader',
+        'val_cfg',
+        'val_evaluator',
+    ):
         config.pop(key, None)
     return config
 
@@ -154,8 +166,10 @@ def _make_saving_safe(config: Config) -> None:
 def _enable_drawing(config: Config, options: TestOptions) -> None:
     hook = (config.get('default_hooks') or {}).get('visualization')
     if hook is None:
-        raise ConfigError(f"{config.filename}: --show and --show-dir need a visualization hook in default_hooks, "
-                          f"such as dict(type='VisualizationHook')")
+        raise ConfigError(
+            f'{config.filename}: --show and --show-dir need a visualization hook in default_hooks, '
+            f"such as dict(type='VisualizationHook')"
+        )
     arguments: dict[str, Any] = {'show': options.show, 'wait_time': options.wait_time, 'interval': options.interval}
     if str(hook.type).endswith('DetVisualizationHook'):
         # Its folder lies inside the log directory unless the path is absolute.
@@ -174,8 +188,9 @@ def _enable_tta(config: Config) -> None:
         dataset = dataset.dataset
     if config.get('tta_model') is None:
         nms = {'nms': {'type': 'nms', 'iou_threshold': 0.5}, 'max_per_img': 100}
-        config.tta_model = ({'type': 'DetTTAModel', 'tta_cfg': nms} if detection else
-                            {'type': 'mmpretrain.AverageClsScoreTTA'})
+        config.tta_model = (
+            {'type': 'DetTTAModel', 'tta_cfg': nms} if detection else {'type': 'mmpretrain.AverageClsScoreTTA'}
+        )
     if config.get('tta_pipeline') is None:
         *transforms, pack = copy.deepcopy(dataset.pipeline)
         if detection:

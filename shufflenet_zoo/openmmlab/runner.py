@@ -70,9 +70,7 @@ class Runner(mmengine.runner.Runner):
         if dataloader is self._train_dataloader and isinstance(dataloader, dict):
             dataloader = copy.copy(dataloader)
             dataloader['dataset'] = {'type': SeededDataset, 'dataset': dataloader['dataset']}
-            dataloader['sampler'] = {
-                'type': SeededSampler, 'sampler': dataloader['sampler'], 'base_seed': self.seed
-            }
+            dataloader['sampler'] = {'type': SeededSampler, 'sampler': dataloader['sampler'], 'base_seed': self.seed}
         return super().build_dataloader(dataloader, seed, diff_rank_seed)
 
     def wrap_model(self, model_wrapper_cfg: dict | None, model: nn.Module) -> nn.Module:
@@ -82,8 +80,8 @@ class Runner(mmengine.runner.Runner):
         if self.cfg.get('sync_bn'):
             model = convert_sync_batchnorm(model, self.cfg.sync_bn)
         return MMDistributedDataParallel(
-            module=model, broadcast_buffers=False,
-            find_unused_parameters=self.cfg.get('find_unused_parameters', False))
+            module=model, broadcast_buffers=False, find_unused_parameters=self.cfg.get('find_unused_parameters', False)
+        )
 
     def load_checkpoint(self, filename: str, map_location: Any = 'cpu', strict: bool = False, **kwargs: Any) -> dict:
         """Load weights; to resume or to test, the checkpoint must fit the model exactly."""
@@ -177,6 +175,7 @@ def _prediction_dumper(config: Config) -> type[DumpResults]:
     if not is_detection(config):
         return DumpResults
     from mmdet.evaluation import DumpDetResults
+
     return DumpDetResults
 
 

@@ -22,7 +22,6 @@ _NEVER_SHOWN = (
 
 
 class _ProgressFilter(logging.Filter):
-
     def filter(self, record: logging.LogRecord) -> bool:
         if record.getMessage().startswith(_NEVER_SHOWN):
             return False

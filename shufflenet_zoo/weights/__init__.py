@@ -9,5 +9,14 @@ from shufflenet_zoo.weights.detect import identify
 from shufflenet_zoo.weights.io import read_weights, write_weights
 from shufflenet_zoo.weights.layouts import LAYOUT_NAMES
 
-__all__ = ['LAYOUT_NAMES', 'Weights', 'backbone_of_file', 'check_backbone', 'convert', 'convert_file', 'identify',
-           'read_weights', 'write_weights']
+__all__ = [
+    'LAYOUT_NAMES',
+    'Weights',
+    'backbone_of_file',
+    'check_backbone',
+    'convert',
+    'convert_file',
+    'identify',
+    'read_weights',
+    'write_weights',
+]

@@ -83,4 +83,5 @@ def check_backbone(backbone: Mapping[str, Any], path: str | Path) -> None:
         own = complete(backbone)
         raise CheckpointError(
             f'{path} holds the weights of a backbone with '
-            + ', '.join(f'{key}={value!r} (the config has {own[key]!r})' for key, value in wrong.items()))
+            + ', '.join(f'{key}={value!r} (the config has {own[key]!r})' for key, value in wrong.items())
+        )

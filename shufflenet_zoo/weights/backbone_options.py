@@ -31,8 +31,10 @@ def complete(backbone: Mapping[str, Any]) -> dict[str, Any]:
     family = family_of(backbone)
     parameters = inspect.signature(_PLANNERS[family]).parameters
     return {'type': family} | {
-        name: backbone.get(name, parameter.default) for name, parameter in parameters.items()
-        if name not in _NOT_STRUCTURAL}
+        name: backbone.get(name, parameter.default)
+        for name, parameter in parameters.items()
+        if name not in _NOT_STRUCTURAL
+    }
 
 
 def reduced(backbone: Mapping[str, Any]) -> dict[str, Any]:
@@ -64,6 +66,9 @@ def _builds_the_same(backbone: Mapping[str, Any], key: str, value: Any) -> bool:
 
 def _wiring(plan: Plan) -> tuple:
     # The name of the projecting unit's form says nothing that its convolutions do not.
-    units = [replace(unit, down_unit='halves') if isinstance(unit, V2Unit) else unit
-             for stage in plan.stages for unit in stage]
+    units = [
+        replace(unit, down_unit='halves') if isinstance(unit, V2Unit) else unit
+        for stage in plan.stages
+        for unit in stage
+    ]
     return plan.named_convs(), units, plan.stem

@@ -68,5 +68,7 @@ def check_unpacked_size(archive: zipfile.ZipFile, path: Path) -> None:
     """
     unpacked = sum(member.file_size for member in archive.infolist())
     if unpacked > max(_ALWAYS_ALLOWED, _MAX_RATIO * path.stat().st_size):
-        raise CheckpointError(f'{path} would unpack to {unpacked} bytes, {unpacked // path.stat().st_size} times its '
-                              f'size; weights do not compress like that, so it is refused')
+        raise CheckpointError(
+            f'{path} would unpack to {unpacked} bytes, {unpacked // path.stat().st_size} times its '
+            f'size; weights do not compress like that, so it is refused'
+        )

@@ -108,12 +108,16 @@ def choose_target(weights: Weights, to: str) -> tuple[Layout, dict[str, Any], tu
             return target, *_prefer_our_shuffle(weights, backbone)
         if not _can_permute(weights, backbone):
             key = SHUFFLES[family]
-            reasons.append(f'{key}={backbone[key]!r}, and no permutation of channels turns {weights.backbone[key]!r} '
-                           f'into it at these widths')
+            reasons.append(
+                f'{key}={backbone[key]!r}, and no permutation of channels turns {weights.backbone[key]!r} '
+                f'into it at these widths'
+            )
             continue
         return target, backbone, ()
-    raise CheckpointError(f'layout {to!r} cannot express these weights: it has {" or ".join(reasons)}; '
-                          f'the weights need {_needs(weights, candidates)}; {_holders(weights)}')
+    raise CheckpointError(
+        f'layout {to!r} cannot express these weights: it has {" or ".join(reasons)}; '
+        f'the weights need {_needs(weights, candidates)}; {_holders(weights)}'
+    )
 
 
 def _prefer_our_shuffle(weights: Weights, backbone: dict[str, Any]) -> tuple[dict[str, Any], tuple[str, ...]]:
@@ -124,8 +128,10 @@ def _prefer_our_shuffle(weights: Weights, backbone: dict[str, Any]) -> tuple[dic
     permuted = backbone | {key: default}
     if _can_permute(weights, permuted):
         return permuted, (f'channels permuted: {key}={own!r} became {default!r}, the default',)
-    return backbone, (f'no permutation of channels turns {key}={own!r} into {default!r} at these widths; the backbone '
-                      f'needs {key}={own!r}',)
+    return backbone, (
+        f'no permutation of channels turns {key}={own!r} into {default!r} at these widths; the backbone '
+        f'needs {key}={own!r}',
+    )
 
 
 def _can_permute(weights: Weights, backbone: Mapping[str, Any]) -> bool:
@@ -145,8 +151,13 @@ def own_structure(weights: Weights) -> Layout:
 def _needs(weights: Weights, candidates: list[Layout]) -> str:
     keys = dict.fromkeys(key for target in candidates for key in target.options)
     fixed = {key: weights.backbone[key] for key in keys}
-    return _listed({key: value for key, value in fixed.items()
-                    if any(target.options.get(key, value) != value for target in candidates)})
+    return _listed(
+        {
+            key: value
+            for key, value in fixed.items()
+            if any(target.options.get(key, value) != value for target in candidates)
+        }
+    )
 
 
 def _listed(options: Mapping[str, Any]) -> str:
@@ -154,10 +165,15 @@ def _listed(options: Mapping[str, Any]) -> str:
 
 
 def _holders(weights: Weights) -> str:
-    names = [layout.name for layout in LAYOUTS if layout.family == weights.layout.family
-             and not difference(weights.backbone, own := dict(weights.backbone) | dict(layout.options),
-                                ignore=SHUFFLES.values())
-             and (layout.is_ours or _can_permute(weights, own))]
+    names = [
+        layout.name
+        for layout in LAYOUTS
+        if layout.family == weights.layout.family
+        and not difference(
+            weights.backbone, own := dict(weights.backbone) | dict(layout.options), ignore=SHUFFLES.values()
+        )
+        and (layout.is_ours or _can_permute(weights, own))
+    ]
     return f'layouts that can express them: {", ".join(dict.fromkeys(names))}'
 
 
@@ -210,8 +226,10 @@ def encode(canonical: Mapping[str, np.ndarray], layout: Layout, plan: Plan) -> d
     left = [key for key in canonical if key not in used and not key.endswith(COUNTER)]
     if left == [f'{HEAD}.bias'] and not layout.head_bias:
         if np.any(canonical[left[0]] != 0):
-            raise CheckpointError(f'layout {layout.name!r} has a classifier without bias, but {left[0]} is not zero; '
-                                  f'{CANONICAL!r} keeps it')
+            raise CheckpointError(
+                f'layout {layout.name!r} has a classifier without bias, but {left[0]} is not zero; '
+                f'{CANONICAL!r} keeps it'
+            )
     elif left:
         raise CheckpointError(f'layout {layout.name!r} has no place for {_shown(left)}')
     return tensors
@@ -234,8 +252,9 @@ def _present_entries(listed: list[Entry], weights: Weights) -> list[Entry]:
     parts = {entry.part for entry in listed if any(key in weights.tensors for key in entry.keys)}
     has_last = any(entry.part == LAST_CONV for entry in listed)
     if has_last and HEAD in parts and LAST_CONV not in parts:
-        raise CheckpointError(f'the weights in layout {weights.layout.name!r} have a classifier but no last '
-                              f'convolution before it')
+        raise CheckpointError(
+            f'the weights in layout {weights.layout.name!r} have a classifier but no last convolution before it'
+        )
     return [entry for entry in listed if entry.part in parts | {'backbone'}]
 
 
@@ -243,13 +262,17 @@ def _check_tensors(present: list[Entry], weights: Weights) -> None:
     expected = {key: entry for entry in present for key in entry.keys}
     missing = [key for key, entry in expected.items() if key not in weights.tensors and not entry.optional]
     left_over = [key for key in weights.tensors if key not in expected]
-    resized = [f'{key} {weights.tensors[key].shape} instead of {entry.key_shape}' for key, entry in expected.items()
-               if key in weights.tensors and entry.key_shape is not None
-               and weights.tensors[key].shape != entry.key_shape]
+    resized = [
+        f'{key} {weights.tensors[key].shape} instead of {entry.key_shape}'
+        for key, entry in expected.items()
+        if key in weights.tensors and entry.key_shape is not None and weights.tensors[key].shape != entry.key_shape
+    ]
     faults = [_count(missing, 'missing'), _count(left_over, 'left over'), _count(resized, 'of another shape')]
     if any(faults):
-        raise CheckpointError(f'the weights do not fit layout {weights.layout.name!r} with '
-                              f'{_listed(_told(weights.backbone))}: {"; ".join(filter(None, faults))}')
+        raise CheckpointError(
+            f'the weights do not fit layout {weights.layout.name!r} with '
+            f'{_listed(_told(weights.backbone))}: {"; ".join(filter(None, faults))}'
+        )
     for key in expected:
         array = weights.tensors.get(key)
         if array is None or key.endswith(COUNTER):
@@ -268,8 +291,11 @@ def is_float(dtype: np.dtype) -> bool:
 def _told(backbone: Mapping[str, Any]) -> dict[str, Any]:
     """The arguments that differ from their defaults, and the main ones."""
     defaults = complete({'type': backbone['type']})
-    return {key: value for key, value in backbone.items()
-            if key in ('type', 'groups', 'widen_factor') or defaults[key] != value}
+    return {
+        key: value
+        for key, value in backbone.items()
+        if key in ('type', 'groups', 'widen_factor') or defaults[key] != value
+    }
 
 
 def _count(names: list[str], what: str) -> str:

@@ -94,7 +94,8 @@ def detect_layout(tensors: Mapping[str, np.ndarray], name: str | None = None) ->
         raise CheckpointError(
             f'the names are not those of {named}: nearest is {nearest.name!r} ({nearest.family}), which has '
             f'{missing[0]}, and the weights begin with {next(iter(tensors))}; known layouts are '
-            f'{", ".join(LAYOUT_NAMES)}')
+            f'{", ".join(LAYOUT_NAMES)}'
+        )
     # mindcv's list form and the MindSpore tutorial differ in the classifier's bias alone.
     with_head = [layout for layout in found if (f'{layout.head}.bias' in tensors) == layout.head_bias]
     return (with_head or found)[0]
@@ -115,8 +116,9 @@ class _Shapes:
 
     def __init__(self, tensors: Mapping[str, np.ndarray], layout: Layout) -> None:
         self._tensors = tensors
-        self._modules = {name: modules for name, _, *modules in layout.conv_modules(
-            plan_backbone({'type': layout.family}))}
+        self._modules = {
+            name: modules for name, _, *modules in layout.conv_modules(plan_backbone({'type': layout.family}))
+        }
         self._layout = layout
 
     def weight(self, name: str, axis: int) -> int:
@@ -186,23 +188,30 @@ def infer_backbone(
     told = f' with {", ".join(f"{k}={v!r}" for k, v in given.items())}' if given else ''
     raise CheckpointError(
         f'no {layout.family}{told} has a stem of {widths[0]} channels and stages of {", ".join(map(str, widths[1:]))}'
-        + ('' if given else '; if the widths are unusual, give the backbone arguments'))
+        + ('' if given else '; if the widths are unusual, give the backbone arguments')
+    )
 
 
 def _infer_v1(shapes: _Shapes, layout: Layout, given: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     channels = shapes.outputs('layers.0.1.g_conv_1x1_expand')
     groups = channels // shapes.weight('layers.0.1.g_conv_1x1_compress', 1)
     if groups not in V1_STAGE2_CHANNELS:
-        raise CheckpointError(f'the weights have {groups} groups; ShuffleNetV1 has one of '
-                              f'{", ".join(map(str, V1_STAGE2_CHANNELS))}')
+        raise CheckpointError(
+            f'the weights have {groups} groups; ShuffleNetV1 has one of {", ".join(map(str, V1_STAGE2_CHANNELS))}'
+        )
     ratio = channels / V1_STAGE2_CHANNELS[groups]
     # Known widths before unusual ones, and our defaults before other rules.
     widths = (*sorted(V1_WIDTHS, key=lambda width: abs(width - ratio)), ratio)
     for width in _choices(given, 'widen_factor', widths):
         for width_rule in V1_WIDTH_RULES:
             for stem_rule in V1_STEM_RULES:
-                yield {'groups': groups, 'widen_factor': width, 'width_rule': width_rule, 'stem_rule': stem_rule,
-                       'in_channels': shapes.weight('conv1', 1)}  # yapf: disable
+                yield {
+                    'groups': groups,
+                    'widen_factor': width,
+                    'width_rule': width_rule,
+                    'stem_rule': stem_rule,
+                    'in_channels': shapes.weight('conv1', 1),
+                }
 
 
 def _infer_v2(shapes: _Shapes, layout: Layout, given: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
@@ -215,8 +224,10 @@ def _infer_v2(shapes: _Shapes, layout: Layout, given: Mapping[str, Any]) -> Iter
     # Later stages double their channels, and half of them are then those of the input.
     keeps = shapes.outputs('layers.0.0.branch1.1') != shapes.outputs('layers.0.0.branch2.0')
     if keeps and 'shuffle' not in layout.options and 'shuffle' not in given:
-        raise CheckpointError("the projections keep their input's width (down_unit='keep'), and the weights do not "
-                              "show which shuffle goes with it: give shuffle='even_odd' (megvii's) or 'interleave'")
+        raise CheckpointError(
+            "the projections keep their input's width (down_unit='keep'), and the weights do not "
+            "show which shuffle goes with it: give shuffle='even_odd' (megvii's) or 'interleave'"
+        )
     common['down_unit'] = 'keep' if keeps else 'halves'
     for depth in _choices(given, 'depth', (None, *V2_DEEP)):
         for width in _choices(given, 'widen_factor', tuple(V2_CHANNELS) if depth is None else (1.0,)):
@@ -255,10 +266,17 @@ def _sizes_found(shapes: _Shapes, plan: Plan) -> tuple[int, ...]:
 def _notes(layout: Layout, known: Mapping[str, Any], backbone: Mapping[str, Any]) -> tuple[str, ...]:
     if not layout.is_ours or known.get('type'):
         return ()
-    hidden = ('shuffle_order', 'pool_padding', 'small_stem', 'output_stride') if layout.family == V1 else (
-        'shuffle', 'pool_padding', 'small_stem', 'output_stride', 'residual')
+    hidden = (
+        ('shuffle_order', 'pool_padding', 'small_stem', 'output_stride')
+        if layout.family == V1
+        else ('shuffle', 'pool_padding', 'small_stem', 'output_stride', 'residual')
+    )
     assumed = [f'{key}={backbone[key]!r}' for key in hidden if key not in known]
-    return (f'the file does not say, and weights do not show, {", ".join(assumed)}: taken at their '
-            f"defaults, mmpretrain's",) if assumed else ()
-
-
+    return (
+        (
+            f'the file does not say, and weights do not show, {", ".join(assumed)}: taken at their '
+            f"defaults, mmpretrain's",
+        )
+        if assumed
+        else ()
+    )

@@ -12,8 +12,14 @@ import numpy as np
 from shufflenet_zoo.errors import CheckpointError, DependencyError
 from shufflenet_zoo.weights.content import Content, bfloat16, check_bytes
 
-_TYPES = {'Float64': 'float64', 'Float32': 'float32', 'Float16': 'float16', 'BFloat16': 'bfloat16',
-          'Int64': 'int64', 'Int32': 'int32'}  # yapf: disable
+_TYPES = {
+    'Float64': 'float64',
+    'Float32': 'float32',
+    'Float16': 'float16',
+    'BFloat16': 'bfloat16',
+    'Int64': 'int64',
+    'Int32': 'int32',
+}
 # A checksum that mindspore may append.
 _CHECKSUM_MARK, _CHECKSUM_SIZE = b'crc_num', 10
 # mindspore splits larger tensors, because a protocol buffer holds less than 2 GiB.
@@ -30,13 +36,23 @@ def _message_class() -> Any:
     field = descriptor_pb2.FieldDescriptorProto
     file = descriptor_pb2.FileDescriptorProto(name='shufflenet_zoo/checkpoint.proto', package='shufflenet_zoo')
     for message, fields in (
-        ('Tensor', (('dims', 1, field.LABEL_REPEATED, field.TYPE_INT64, None),
-                    ('tensor_type', 2, field.LABEL_REQUIRED, field.TYPE_STRING, None),
-                    ('tensor_content', 3, field.LABEL_REQUIRED, field.TYPE_BYTES, None))),
-        ('Value', (('tag', 1, field.LABEL_REQUIRED, field.TYPE_STRING, None),
-                   ('tensor', 2, field.LABEL_OPTIONAL, field.TYPE_MESSAGE, '.shufflenet_zoo.Tensor'))),
+        (
+            'Tensor',
+            (
+                ('dims', 1, field.LABEL_REPEATED, field.TYPE_INT64, None),
+                ('tensor_type', 2, field.LABEL_REQUIRED, field.TYPE_STRING, None),
+                ('tensor_content', 3, field.LABEL_REQUIRED, field.TYPE_BYTES, None),
+            ),
+        ),
+        (
+            'Value',
+            (
+                ('tag', 1, field.LABEL_REQUIRED, field.TYPE_STRING, None),
+                ('tensor', 2, field.LABEL_OPTIONAL, field.TYPE_MESSAGE, '.shufflenet_zoo.Tensor'),
+            ),
+        ),
         ('Checkpoint', (('value', 1, field.LABEL_REPEATED, field.TYPE_MESSAGE, '.shufflenet_zoo.Value'),)),
-    ):  # yapf: disable
+    ):
         added = file.message_type.add(name=message)
         for name, number, label, kind, type_name in fields:
             added.field.add(name=name, number=number, label=label, type=kind, type_name=type_name)
@@ -81,8 +97,11 @@ def _joined(name: str, tensors: list, path: Path) -> np.ndarray:
     data = b''.join(tensor.tensor_content for tensor in tensors)
     # mindspore writes the shape of a scalar as (0,).
     shape = () if tuple(first.dims) == (0,) else tuple(first.dims)
-    if len(tensors) > 1 and len(data) == len(tensors) * len(first.tensor_content) and (
-            len(first.tensor_content) == int(np.prod(shape)) * dtype.itemsize):
+    if (
+        len(tensors) > 1
+        and len(data) == len(tensors) * len(first.tensor_content)
+        and (len(first.tensor_content) == int(np.prod(shape)) * dtype.itemsize)
+    ):
         raise CheckpointError(f'{path} holds the tensor {name} twice')
     check_bytes(name, shape, dtype.itemsize, len(data), path)
     return np.frombuffer(data, dtype).reshape(shape)
@@ -99,5 +118,5 @@ def write(path: Path, content: Content) -> None:
                 value = message.value.add(tag=key)
                 value.tensor.dims.extend(array.shape or (0,))
                 value.tensor.tensor_type = names[array.dtype.name]
-                value.tensor.tensor_content = data[start:start + _PIECE]
+                value.tensor.tensor_content = data[start : start + _PIECE]
                 stream.write(message.SerializeToString())

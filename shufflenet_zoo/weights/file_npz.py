@@ -24,8 +24,7 @@ def read(path: Path) -> Content:
         with zipfile.ZipFile(path) as archive:
             check_unpacked_size(archive, path)
             check_names(archive.namelist(), path)
-            arrays = {name.removesuffix(_SUFFIX): _array(name, archive.read(name), path)
-                      for name in archive.namelist()}
+            arrays = {name.removesuffix(_SUFFIX): _array(name, archive.read(name), path) for name in archive.namelist()}
     except (zipfile.BadZipFile, zipfile.LargeZipFile, NotImplementedError, RuntimeError, EOFError, OSError) as error:
         raise CheckpointError(f'{path} is damaged or no npz file: {error}') from error
     description = _json(arrays.pop(_DESCRIPTION, None), path)

@@ -22,12 +22,13 @@ def read(path: Path) -> Content:
         listed = deserialize(data)
     except SafetensorError as error:
         raise CheckpointError(f'{path} is damaged or no safetensors file: {error}') from error
-    header = json.loads(data[8:8 + struct.unpack('<Q', data[:8])[0]], object_pairs_hook=_unique(path))
+    header = json.loads(data[8 : 8 + struct.unpack('<Q', data[:8])[0]], object_pairs_hook=_unique(path))
     tensors = {}
     for name, tensor in listed:
         if tensor['dtype'] not in _TYPES:
-            raise CheckpointError(f'{path}: tensor {name} is of type {tensor["dtype"]}; weights must be fp32, fp16 or '
-                                  f'bf16')
+            raise CheckpointError(
+                f'{path}: tensor {name} is of type {tensor["dtype"]}; weights must be fp32, fp16 or bf16'
+            )
         kind = _TYPES[tensor['dtype']]
         dtype = bfloat16() if kind == 'bfloat16' else np.dtype(kind)
         check_bytes(name, tuple(tensor['shape']), dtype.itemsize, len(tensor['data']), path)
@@ -38,6 +39,7 @@ def read(path: Path) -> Content:
 
 def _unique(path: Path):
     """A hook for JSON objects that refuses names given twice, of which JSON would keep one."""
+
     def build(pairs: list) -> dict:
         check_names((name for name, _ in pairs), path)
         return dict(pairs)

@@ -23,8 +23,9 @@ def read(path: Path) -> Content:
     try:
         from shufflenet_zoo.openmmlab.checkpoint import read_checkpoint
     except ImportError as error:
-        raise DependencyError(f'{path} needs the package {error.name!r}, which is not installed; a .safetensors file '
-                              f'needs none') from error
+        raise DependencyError(
+            f'{path} needs the package {error.name!r}, which is not installed; a .safetensors file needs none'
+        ) from error
     if zipfile.is_zipfile(path):
         with zipfile.ZipFile(path) as archive:
             check_unpacked_size(archive, path)
@@ -52,8 +53,10 @@ def _to_numpy(key: Any, value: Any, path: Path) -> np.ndarray:
     import torch
 
     if not isinstance(key, str) or not isinstance(value, torch.Tensor):
-        raise CheckpointError(f'{path} holds no state dict: {key!r} is a {type(value).__name__}; expected tensors by '
-                              f'name, or a dict with such a dict under {", ".join(WRAPPERS)}')
+        raise CheckpointError(
+            f'{path} holds no state dict: {key!r} is a {type(value).__name__}; expected tensors by '
+            f'name, or a dict with such a dict under {", ".join(WRAPPERS)}'
+        )
     if value.layout != torch.strided or value.is_quantized:
         raise CheckpointError(f'{path}: tensor {key} is sparse or quantized; weights must be dense floating point')
     if value.numel() * value.element_size() > value.untyped_storage().nbytes():
@@ -62,8 +65,9 @@ def _to_numpy(key: Any, value: Any, path: Path) -> np.ndarray:
     try:
         return value.view(torch.int16).numpy().view(bfloat16()) if value.dtype == torch.bfloat16 else value.numpy()
     except TypeError as error:
-        raise CheckpointError(f'{path}: tensor {key} is of type {value.dtype}; weights must be fp32, fp16 or '
-                              f'bf16') from error
+        raise CheckpointError(
+            f'{path}: tensor {key} is of type {value.dtype}; weights must be fp32, fp16 or bf16'
+        ) from error
 
 
 def write(path: Path, content: Content) -> None:
@@ -74,8 +78,9 @@ def write(path: Path, content: Content) -> None:
         raise DependencyError('writing a PyTorch file needs torch; a .safetensors file needs none') from error
 
     state = to_state_dict(content.tensors)
-    torch.save({'meta': {metadata.KEY: content.description}, 'state_dict': state} if content.description else state,
-               path)
+    torch.save(
+        {'meta': {metadata.KEY: content.description}, 'state_dict': state} if content.description else state, path
+    )
 
 
 def to_state_dict(tensors: Mapping[str, np.ndarray]) -> dict[str, Any]:

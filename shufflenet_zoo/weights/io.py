@@ -19,9 +19,13 @@ from shufflenet_zoo.weights.detect import identify
 from shufflenet_zoo.weights.layouts import CANONICAL
 
 _FORMATS: dict[str, ModuleType] = {
-    '.pth': file_torch, '.pt': file_torch, '.pth.tar': file_torch, '.safetensors': file_safetensors,
-    '.ckpt': file_ckpt, '.npz': file_npz,
-}  # yapf: disable
+    '.pth': file_torch,
+    '.pt': file_torch,
+    '.pth.tar': file_torch,
+    '.safetensors': file_safetensors,
+    '.ckpt': file_ckpt,
+    '.npz': file_npz,
+}
 SIDECAR_SUFFIX = '.json'
 
 

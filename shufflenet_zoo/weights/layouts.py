@@ -33,9 +33,13 @@ LAST_CONV = 'last_conv'
 # What only our own networks can be, and what the others therefore fix.
 _V1_ONLY_OURS = {'small_stem': False, 'output_stride': None}
 _V2_ONLY_OURS = {
-    'small_stem': False, 'output_stride': None, 'depth': None, 'se': False, 'residual': False,
+    'small_stem': False,
+    'output_stride': None,
+    'depth': None,
+    'se': False,
+    'residual': False,
     'extra_depthwise': False,
-}  # yapf: disable
+}
 
 
 @dataclass(frozen=True)
@@ -93,9 +97,14 @@ class Layout:
                     part = LAST_CONV
                 else:
                     unit, part = unit_and_part
-                    index = sum(len(units) for units in plan.stages[:int(stage)]) + int(unit)
-                    fields = {'stage': int(stage) + 2, 'block': int(stage) + 1, 'unit': int(unit),
-                              'unit1': int(unit) + 1, 'index': index}  # yapf: disable
+                    index = sum(len(units) for units in plan.stages[: int(stage)]) + int(unit)
+                    fields = {
+                        'stage': int(stage) + 2,
+                        'block': int(stage) + 1,
+                        'unit': int(unit),
+                        'unit1': int(unit) + 1,
+                        'index': index,
+                    }
             conv_module, norm_module = (module.format(**fields) for module in self.modules[part])
             yield name, conv, conv_module, norm_module
 
@@ -152,18 +161,24 @@ def entries(layout: Layout, plan: Plan, num_classes: int | None) -> list[Entry]:
     for name, conv, conv_module, norm_module in layout.conv_modules(plan):
         part = LAST_CONV if plan.last_conv is conv else 'backbone'
         inputs, outputs = orders.of_conv(name)
-        listed.append(Entry(
-            f'{name}.conv.weight', _weight_keys(layout, conv, conv_module), conv.weight_shape,
-            conv_index(conv.groups, inputs, outputs), part))
+        listed.append(
+            Entry(
+                f'{name}.conv.weight',
+                _weight_keys(layout, conv, conv_module),
+                conv.weight_shape,
+                conv_index(conv.groups, inputs, outputs),
+                part,
+            )
+        )
         if not conv.norm:
             listed.append(Entry(f'{name}.conv.bias', (f'{conv_module}.bias',), (conv.out_channels,), outputs, part))
             continue
         for canonical, own in zip(TORCH_NORM, layout.norm, strict=True):
-            listed.append(Entry(
-                f'{name}.bn.{canonical}', (f'{norm_module}.{own}',), (conv.out_channels,), outputs, part))
+            listed.append(
+                Entry(f'{name}.bn.{canonical}', (f'{norm_module}.{own}',), (conv.out_channels,), outputs, part)
+            )
         if layout.has_counter:
-            listed.append(Entry(
-                f'{name}.bn.{COUNTER}', (f'{norm_module}.{COUNTER}',), (), part=part, optional=True))
+            listed.append(Entry(f'{name}.bn.{COUNTER}', (f'{norm_module}.{COUNTER}',), (), part=part, optional=True))
     if layout.is_ours:
         listed += _activations(layout, plan)
     features = plan.last_conv.out_channels if plan.last_conv else plan.stages[-1][-1].out_channels
@@ -208,57 +223,114 @@ def _modules(stem: tuple[str, ...], unit: dict[str, tuple[str, ...]], last: tupl
     return {'conv1': stem, **unit} | ({LAST_CONV: last} if last else {})
 
 
-_MEGVII_V1 = _modules(_seq('first_conv', 0, 1), dict(zip(_V1_PARTS, (
-    _seq('features.{index}.branch_main_1', 0, 1),
-    _seq('features.{index}.branch_main_1', 3, 4),
-    _seq('features.{index}.branch_main_2', 0, 1),
-), strict=True)))  # yapf: disable
+_MEGVII_V1 = _modules(
+    _seq('first_conv', 0, 1),
+    dict(
+        zip(
+            _V1_PARTS,
+            (
+                _seq('features.{index}.branch_main_1', 0, 1),
+                _seq('features.{index}.branch_main_1', 3, 4),
+                _seq('features.{index}.branch_main_2', 0, 1),
+            ),
+            strict=True,
+        )
+    ),
+)
 # MindSpore's ports move the depthwise convolution behind the shuffle, into the second half.
-_MINDCV_V1_SINGLE = _modules(_seq('first_conv', 0, 1), dict(zip(_V1_PARTS, (
-    _seq('features.{index}.branch_main_1', 0, 1),
-    _seq('features.{index}.branch_main_2', 0, 1),
-    _seq('features.{index}.branch_main_2', 2, 3),
-), strict=True)))  # yapf: disable
+_MINDCV_V1_SINGLE = _modules(
+    _seq('first_conv', 0, 1),
+    dict(
+        zip(
+            _V1_PARTS,
+            (
+                _seq('features.{index}.branch_main_1', 0, 1),
+                _seq('features.{index}.branch_main_2', 0, 1),
+                _seq('features.{index}.branch_main_2', 2, 3),
+            ),
+            strict=True,
+        )
+    ),
+)
 _MINDCV_V1 = _MINDCV_V1_SINGLE | {
     'g_conv_1x1_compress': ('features.{index}.branch_main_1.0.convs', 'features.{index}.branch_main_1.1'),
     'g_conv_1x1_expand': ('features.{index}.branch_main_2.2.convs', 'features.{index}.branch_main_2.3'),
 }
-_MEGVII_V2 = _modules(_seq('first_conv', 0, 1), dict(zip(_V2_PARTS, (
-    _seq('features.{index}.branch_main', 0, 1),
-    _seq('features.{index}.branch_main', 3, 4),
-    _seq('features.{index}.branch_main', 5, 6),
-    _seq('features.{index}.branch_proj', 0, 1),
-    _seq('features.{index}.branch_proj', 2, 3),
-), strict=True)), _seq('conv_last', 0, 1))  # yapf: disable
-_TORCHVISION_V2 = _modules(_seq('conv1', 0, 1), dict(zip(_V2_PARTS, (
-    _seq('stage{stage}.{unit}.branch2', 0, 1),
-    _seq('stage{stage}.{unit}.branch2', 3, 4),
-    _seq('stage{stage}.{unit}.branch2', 5, 6),
-    _seq('stage{stage}.{unit}.branch1', 0, 1),
-    _seq('stage{stage}.{unit}.branch1', 2, 3),
-), strict=True)), _seq('conv5', 0, 1))  # yapf: disable
+_MEGVII_V2 = _modules(
+    _seq('first_conv', 0, 1),
+    dict(
+        zip(
+            _V2_PARTS,
+            (
+                _seq('features.{index}.branch_main', 0, 1),
+                _seq('features.{index}.branch_main', 3, 4),
+                _seq('features.{index}.branch_main', 5, 6),
+                _seq('features.{index}.branch_proj', 0, 1),
+                _seq('features.{index}.branch_proj', 2, 3),
+            ),
+            strict=True,
+        )
+    ),
+    _seq('conv_last', 0, 1),
+)
+_TORCHVISION_V2 = _modules(
+    _seq('conv1', 0, 1),
+    dict(
+        zip(
+            _V2_PARTS,
+            (
+                _seq('stage{stage}.{unit}.branch2', 0, 1),
+                _seq('stage{stage}.{unit}.branch2', 3, 4),
+                _seq('stage{stage}.{unit}.branch2', 5, 6),
+                _seq('stage{stage}.{unit}.branch1', 0, 1),
+                _seq('stage{stage}.{unit}.branch1', 2, 3),
+            ),
+            strict=True,
+        )
+    ),
+    _seq('conv5', 0, 1),
+)
 _PYTORCHCV_UNIT = 'features.stage{block}.unit{unit1}'
 
 
 def _pytorchcv_pairs(parts: tuple[str, ...], pairs: tuple[tuple[str, str], ...]) -> dict[str, tuple[str, str]]:
-    return {part: tuple(f'{_PYTORCHCV_UNIT}.{module}' for module in pair)
-            for part, pair in zip(parts, pairs, strict=True)}
+    return {
+        part: tuple(f'{_PYTORCHCV_UNIT}.{module}' for module in pair) for part, pair in zip(parts, pairs, strict=True)
+    }
 
 
 _PYTORCHCV_V1 = _modules(
     ('features.init_block.conv', 'features.init_block.bn'),
-    _pytorchcv_pairs(_V1_PARTS, (
-        ('compress_conv1', 'compress_bn1'), ('dw_conv2', 'dw_bn2'), ('expand_conv3', 'expand_bn3'))))
+    _pytorchcv_pairs(
+        _V1_PARTS, (('compress_conv1', 'compress_bn1'), ('dw_conv2', 'dw_bn2'), ('expand_conv3', 'expand_bn3'))
+    ),
+)
 _PYTORCHCV_V2_ENDS = {
     'stem': ('features.init_block.conv.conv', 'features.init_block.conv.bn'),
     'last': ('features.final_block.conv', 'features.final_block.bn'),
 }
-_PYTORCHCV_V2 = _modules(unit=_pytorchcv_pairs(_V2_PARTS, (
-    ('compress_conv1', 'compress_bn1'), ('dw_conv2', 'dw_bn2'), ('expand_conv3', 'expand_bn3'),
-    ('dw_conv4', 'dw_bn4'), ('expand_conv5', 'expand_bn5'))), **_PYTORCHCV_V2_ENDS)  # yapf: disable
-_PYTORCHCV_V2B = _modules(unit=_pytorchcv_pairs(_V2_PARTS, tuple(
-    (f'{block}.conv', f'{block}.bn') for block in ('conv1', 'dconv', 'conv2', 'shortcut_dconv', 'shortcut_conv')
-)), **_PYTORCHCV_V2_ENDS)  # yapf: disable
+_PYTORCHCV_V2 = _modules(
+    unit=_pytorchcv_pairs(
+        _V2_PARTS,
+        (
+            ('compress_conv1', 'compress_bn1'),
+            ('dw_conv2', 'dw_bn2'),
+            ('expand_conv3', 'expand_bn3'),
+            ('dw_conv4', 'dw_bn4'),
+            ('expand_conv5', 'expand_bn5'),
+        ),
+    ),
+    **_PYTORCHCV_V2_ENDS,
+)
+_PYTORCHCV_V2B = _modules(
+    unit=_pytorchcv_pairs(
+        _V2_PARTS,
+        tuple(
+            (f'{block}.conv', f'{block}.bn') for block in ('conv1', 'dconv', 'conv2', 'shortcut_dconv', 'shortcut_conv')
+        ),
+    ),
+    **_PYTORCHCV_V2_ENDS,
+)
 
 _MEGVII_V2_UNIT = {'down_unit': 'keep', 'shuffle': 'even_odd'}
 _TORCHVISION_V2_UNIT = {'down_unit': 'halves', 'shuffle': 'interleave'}
@@ -266,25 +338,78 @@ _TORCHVISION_V2_UNIT = {'down_unit': 'halves', 'shuffle': 'interleave'}
 LAYOUTS = (
     *(Layout(CANONICAL, family, prefix='backbone.') for family in FAMILIES),
     *(Layout('mindspore', family, norm=MINDSPORE_NORM, prefix='backbone.') for family in FAMILIES),
-    Layout('torchvision', V2, _TORCHVISION_V2, head='fc',
-           options=_V2_ONLY_OURS | _TORCHVISION_V2_UNIT | {'pool_padding': 'symmetric', 'in_channels': 3}),
-    Layout('megvii', V1, _MEGVII_V1, head='classifier.0', head_bias=False,
-           options=_V1_ONLY_OURS | {'shuffle_order': 'megvii', 'pool_padding': 'symmetric'}),
-    Layout('megvii', V2, _MEGVII_V2, head='classifier.0', head_bias=False,
-           options=_V2_ONLY_OURS | _MEGVII_V2_UNIT | {'pool_padding': 'symmetric'}),
-    *(Layout(name, V1, modules, MINDSPORE_NORM, head='classifier', head_bias=head_bias, conv_list=modules is _MINDCV_V1,
-             early_shuffle=True, options=_V1_ONLY_OURS | {'shuffle_order': 'megvii', 'pool_padding': 'same'})
-      for name, modules, head_bias in (
-          ('mindcv', _MINDCV_V1, False),
-          ('mindcv-single', _MINDCV_V1_SINGLE, False),
-          ('mindspore-tutorial', _MINDCV_V1, True))),
-    Layout('mindcv', V2, _MEGVII_V2, MINDSPORE_NORM, head='classifier', head_bias=False,
-           options=_V2_ONLY_OURS | _MEGVII_V2_UNIT | {'pool_padding': 'same'}),
-    Layout('pytorchcv', V1, _PYTORCHCV_V1, head='output', early_shuffle=True, reversed=True,
-           options=_V1_ONLY_OURS | {'shuffle_order': 'paper', 'pool_padding': 'symmetric'}),
-    Layout('pytorchcv', V2, _PYTORCHCV_V2, head='output',
-           options=_V2_ONLY_OURS | _TORCHVISION_V2_UNIT | {'pool_padding': 'ceil'}),
-    Layout('pytorchcv', V2, _PYTORCHCV_V2B, head='output',
-           options=_V2_ONLY_OURS | {'down_unit': 'keep', 'shuffle': 'interleave', 'pool_padding': 'symmetric'}),
-)  # yapf: disable
+    Layout(
+        'torchvision',
+        V2,
+        _TORCHVISION_V2,
+        head='fc',
+        options=_V2_ONLY_OURS | _TORCHVISION_V2_UNIT | {'pool_padding': 'symmetric', 'in_channels': 3},
+    ),
+    Layout(
+        'megvii',
+        V1,
+        _MEGVII_V1,
+        head='classifier.0',
+        head_bias=False,
+        options=_V1_ONLY_OURS | {'shuffle_order': 'megvii', 'pool_padding': 'symmetric'},
+    ),
+    Layout(
+        'megvii',
+        V2,
+        _MEGVII_V2,
+        head='classifier.0',
+        head_bias=False,
+        options=_V2_ONLY_OURS | _MEGVII_V2_UNIT | {'pool_padding': 'symmetric'},
+    ),
+    *(
+        Layout(
+            name,
+            V1,
+            modules,
+            MINDSPORE_NORM,
+            head='classifier',
+            head_bias=head_bias,
+            conv_list=modules is _MINDCV_V1,
+            early_shuffle=True,
+            options=_V1_ONLY_OURS | {'shuffle_order': 'megvii', 'pool_padding': 'same'},
+        )
+        for name, modules, head_bias in (
+            ('mindcv', _MINDCV_V1, False),
+            ('mindcv-single', _MINDCV_V1_SINGLE, False),
+            ('mindspore-tutorial', _MINDCV_V1, True),
+        )
+    ),
+    Layout(
+        'mindcv',
+        V2,
+        _MEGVII_V2,
+        MINDSPORE_NORM,
+        head='classifier',
+        head_bias=False,
+        options=_V2_ONLY_OURS | _MEGVII_V2_UNIT | {'pool_padding': 'same'},
+    ),
+    Layout(
+        'pytorchcv',
+        V1,
+        _PYTORCHCV_V1,
+        head='output',
+        early_shuffle=True,
+        reversed=True,
+        options=_V1_ONLY_OURS | {'shuffle_order': 'paper', 'pool_padding': 'symmetric'},
+    ),
+    Layout(
+        'pytorchcv',
+        V2,
+        _PYTORCHCV_V2,
+        head='output',
+        options=_V2_ONLY_OURS | _TORCHVISION_V2_UNIT | {'pool_padding': 'ceil'},
+    ),
+    Layout(
+        'pytorchcv',
+        V2,
+        _PYTORCHCV_V2B,
+        head='output',
+        options=_V2_ONLY_OURS | {'down_unit': 'keep', 'shuffle': 'interleave', 'pool_padding': 'symmetric'},
+    ),
+)
 LAYOUT_NAMES = tuple(dict.fromkeys(layout.name for layout in LAYOUTS))

@@ -30,8 +30,10 @@ def check(description: Any, path: object) -> dict[str, Any]:
     if not isinstance(description, Mapping) or not isinstance(description.get('backbone'), Mapping):
         raise CheckpointError(f'{path}: the description of the weights must have a layout and a backbone')
     if description.get('layout') not in LAYOUT_NAMES:
-        raise CheckpointError(f'{path}: the description names the layout {description.get("layout")!r}; known are '
-                              f'{", ".join(LAYOUT_NAMES)}')
+        raise CheckpointError(
+            f'{path}: the description names the layout {description.get("layout")!r}; known are '
+            f'{", ".join(LAYOUT_NAMES)}'
+        )
     unknown = description['backbone'].keys() - complete(description['backbone']).keys() - {'act_cfg'}
     if unknown:
         raise CheckpointError(f'{path}: the description has unknown backbone arguments {", ".join(sorted(unknown))}')
@@ -59,8 +61,12 @@ def backbone_of_config(text: str) -> dict[str, Any] | None:
         The backbone's arguments, or None if the text has no ShuffleNet.
     """
     try:
-        model = next(node.value for node in ast.parse(text).body if isinstance(node, ast.Assign)
-                     and any(isinstance(target, ast.Name) and target.id == 'model' for target in node.targets))
+        model = next(
+            node.value
+            for node in ast.parse(text).body
+            if isinstance(node, ast.Assign)
+            and any(isinstance(target, ast.Name) and target.id == 'model' for target in node.targets)
+        )
         backbone = _literal(model)['backbone']
         return complete(backbone)
     except (SyntaxError, ValueError, StopIteration, KeyError, TypeError, RecursionError, CheckpointError):

@@ -92,8 +92,10 @@ def _torch_network(
     """Loads a PyTorch network strictly in double precision and runs it part by part."""
     import torch
 
-    state = {key: torch.from_numpy(array.astype(np.int64 if array.dtype.kind == 'i' else np.float64))
-             for key, array in weights.tensors.items()}
+    state = {
+        key: torch.from_numpy(array.astype(np.int64 if array.dtype.kind == 'i' else np.float64))
+        for key, array in weights.tensors.items()
+    }
     model.double()
     model.eval()
     missing, unexpected = model.load_state_dict(state, strict=False)
@@ -114,20 +116,29 @@ def _torch_network(
 
 def _check_loaded(model: str, weights: Weights, missing: Sequence[str], unexpected: Sequence[str]) -> None:
     """Check that a network took all weights and lacks none but counters and parts that the weights have not."""
-    absent = {key for entry in entries(weights.layout, weights.plan, None)
-              if entry.optional or not any(k in weights.tensors for k in entry.keys) for key in entry.keys}
+    absent = {
+        key
+        for entry in entries(weights.layout, weights.plan, None)
+        if entry.optional or not any(k in weights.tensors for k in entry.keys)
+        for key in entry.keys
+    }
     missing = [key for key in missing if key not in absent]
     if missing or unexpected:
-        raise CheckpointError(f'the network {model} does not take the weights: {len(missing)} missing '
-                              f'({", ".join(missing[:3])}), {len(unexpected)} unexpected ({", ".join(unexpected[:3])})')
+        raise CheckpointError(
+            f'the network {model} does not take the weights: {len(missing)} missing '
+            f'({", ".join(missing[:3])}), {len(unexpected)} unexpected ({", ".join(unexpected[:3])})'
+        )
 
 
 def _named(weights: Weights, features: Sequence[np.ndarray], logits: np.ndarray) -> dict[str, np.ndarray]:
     """Name the outputs by stage and leave out those of parts that the weights have not."""
     names = [name for name, _ in weights.plan.named_parts()]
     outputs = dict(zip(names, features, strict=True))
-    absent = {entry.part for entry in entries(weights.layout, weights.plan, None)
-              if not entry.optional and entry.keys[0] not in weights.tensors}
+    absent = {
+        entry.part
+        for entry in entries(weights.layout, weights.plan, None)
+        if not entry.optional and entry.keys[0] not in weights.tensors
+    }
     if head_classes(weights) is not None:
         outputs[LOGITS] = logits
     return {name: output for name, output in outputs.items() if name not in absent}
@@ -155,8 +166,11 @@ def _build_pytorchcv(weights: Weights) -> Network:
     plan = weights.plan
     repeats, (stem, *channels) = _sizes(plan)
     units = [[width] * repeat for width, repeat in zip(channels, repeats, strict=False)]
-    common = {'init_block_channels': stem, 'in_channels': plan.in_channels,
-              'num_classes': head_classes(weights) or _ANY_CLASSES}  # yapf: disable
+    common = {
+        'init_block_channels': stem,
+        'in_channels': plan.in_channels,
+        'num_classes': head_classes(weights) or _ANY_CLASSES,
+    }
     if weights.layout.family == V1:
         model = ShuffleNet(units, groups=plan.stages[0][0].groups, **common)
     else:
@@ -184,8 +198,11 @@ def _build_mindcv(weights: Weights) -> Network | None:
     from mindcv.models.shufflenetv2 import ShuffleNetV2
 
     backbone, plan = weights.backbone, weights.plan
-    arguments = {'num_classes': head_classes(weights) or _ANY_CLASSES, 'in_channels': plan.in_channels,
-                 'model_size': f'{float(backbone["widen_factor"])}x'}  # yapf: disable
+    arguments = {
+        'num_classes': head_classes(weights) or _ANY_CLASSES,
+        'in_channels': plan.in_channels,
+        'model_size': f'{float(backbone["widen_factor"])}x',
+    }
     try:
         if weights.layout.family == V1:
             model = ShuffleNetV1(group=plan.stages[0][0].groups, **arguments)

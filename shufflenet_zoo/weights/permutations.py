@@ -79,6 +79,7 @@ def match_bottleneck(canonical: V1Unit, other: V1Unit, is_reversed: bool) -> np.
     Returns:
         Order of the channels between the first 1x1 convolution and the shuffle; None if there is none.
     """
+
     def group_pairs(unit: V1Unit) -> np.ndarray:
         """The groups of the first and of the second 1x1 convolution that every channel belongs to, as one number."""
         channels = np.arange(unit.mid_channels)
@@ -194,7 +195,8 @@ class ChannelOrders:
             for name, conv in stem.items():  # images keep their channels
                 self._convs[name] = (np.arange(conv.in_channels), self._stream(conv.out_channels))
             self._features = {'stem': self._stream(plan.stem.out_channels)} | {
-                f'stage{i + 2}': self._stream(stage[-1].out_channels) for i, stage in enumerate(plan.stages)}
+                f'stage{i + 2}': self._stream(stage[-1].out_channels) for i, stage in enumerate(plan.stages)
+            }
         last = self._features.get(f'stage{len(plan.stages) + 1}')
         if plan.last_conv and last is not None:
             self._convs[f'layers.{len(plan.stages)}'] = (last, np.arange(plan.last_conv.out_channels))
@@ -208,7 +210,8 @@ class ChannelOrders:
         if bottleneck is None:
             raise PermutationError(
                 f'no permutation of channels brings the {other.shuffle_order!r} shuffle of {name} '
-                f'({unit.mid_channels} channels in {unit.groups} groups) into the {unit.shuffle_order!r} one')
+                f'({unit.mid_channels} channels in {unit.groups} groups) into the {unit.shuffle_order!r} one'
+            )
         behind_shuffle = invert(shuffle_sources(other))
         expand_inputs = behind_shuffle[bottleneck][shuffle_sources(unit)]
         depthwise = behind_shuffle[bottleneck] if early_shuffle else bottleneck
@@ -225,14 +228,17 @@ class ChannelOrders:
             raise PermutationError(
                 f'no permutation of channels brings the {shuffle!r} shuffle of layers.{index} '
                 f'({stage[0].shortcut_channels} + {stage[0].main_out_channels} channels) into the '
-                f'{stage[0].shuffle!r} one')
+                f'{stage[0].shuffle!r} one'
+            )
         inputs = self._features.get(f'stage{index + 1}', np.arange(stage[0].in_channels))
         projection, *mains = (_order_of(counterparts, channels, channels) for channels in canonical.added)
         first = f'layers.{index}.0'
         self._convs[f'{first}.branch1.0'] = (inputs, inputs)
         self._convs[f'{first}.branch1.1'] = (inputs, projection)
-        main_inputs = [inputs, *(_order_of(counterparts, *lists) for lists in zip(
-            canonical.main_inputs, other.main_inputs, strict=True))]
+        main_inputs = [
+            inputs,
+            *(_order_of(counterparts, *lists) for lists in zip(canonical.main_inputs, other.main_inputs, strict=True)),
+        ]
         middle = np.arange(stage[0].mid_channels)
         for j, (taken, added) in enumerate(zip(main_inputs, mains, strict=True)):
             self._convs[f'layers.{index}.{j}.branch2.0'] = (taken, middle)

@@ -53,8 +53,10 @@ def verify(source: Weights, target: Weights) -> Verification:
     found = Verification(networks[0].provider, networks[1].provider, differences, TOLERANCES[precision])
     for stage, difference in found.differences.items():
         if not difference <= found.tolerance:
-            raise CheckpointError(f'the converted network computes something else: {stage} differs by '
-                                  f'{difference:.1e} of its largest value, {found.tolerance:.0e} may be')
+            raise CheckpointError(
+                f'the converted network computes something else: {stage} differs by '
+                f'{difference:.1e} of its largest value, {found.tolerance:.0e} may be'
+            )
     return found
 
 

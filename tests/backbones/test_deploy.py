@@ -22,8 +22,7 @@ EXTRA_STRUCTURES = {
     'v1-symmetric-every-output-stride-8': V1 | {'out_indices': (1, 0), 'output_stride': 8},
     'v1-stem-only': V1 | {'out_indices': 'stem'},
     'v2-even-odd-halves': V2 | {'shuffle': 'even_odd'},
-    'v2-even-odd-se-residual-star':
-        V2 | {'shuffle': 'even_odd', 'se': True, 'residual': True, 'extra_depthwise': True},
+    'v2-even-odd-se-residual-star': V2 | {'shuffle': 'even_odd', 'se': True, 'residual': True, 'extra_depthwise': True},
     'v2-without-last': V2 | {'out_indices': (0, 2)},
     'v2-50-keep-se-residual': STRUCTURES['v2-50'] | {'se': True, 'residual': True, 'down_unit': 'keep'},
 }
@@ -157,11 +156,17 @@ def test_precision_is_kept():
 
 def classifier(backbone: dict) -> nn.Module:
     from mmpretrain.registry import MODELS
+
     torch.manual_seed(0)
     channels = build(backbone).out_channels[-1]
-    return MODELS.build({
-        'type': 'mmpretrain.ImageClassifier', 'backbone': backbone, 'neck': {'type': 'GlobalAveragePooling'},
-        'head': {'type': 'LinearClsHead', 'num_classes': 10, 'in_channels': channels}})
+    return MODELS.build(
+        {
+            'type': 'mmpretrain.ImageClassifier',
+            'backbone': backbone,
+            'neck': {'type': 'GlobalAveragePooling'},
+            'head': {'type': 'LinearClsHead', 'num_classes': 10, 'in_channels': channels},
+        }
+    )
 
 
 @every({'v1': V1, 'v2': V2})
@@ -192,8 +197,9 @@ def test_export_takes_any_batch_and_size(cfg):
     deployed = to_deploy(randomise(build(cfg)))
     batch = torch.export.Dim('batch')
     height, width = (torch.export.Dim(name, min=36) for name in ('height', 'width'))
-    program = torch.export.export(deployed, (images(cfg, 64, 96, 2),),
-                                  dynamic_shapes=({0: batch, 2: height, 3: width},))
+    program = torch.export.export(
+        deployed, (images(cfg, 64, 96, 2),), dynamic_shapes=({0: batch, 2: height, 3: width},)
+    )
     for size in ((64, 64, 1), (65, 98, 3), (37, 63, 2)):
         x = images(cfg, *size)
         with torch.no_grad():
@@ -208,7 +214,7 @@ def test_compiled_graph_is_not_the_exported_one():
         return graph.forward
 
     torch.compile(to_deploy(build(V2)), backend=capture)(images(V2))
-    code, = (graph.code for graph in graphs)
+    (code,) = (graph.code for graph in graphs)
     concatenations = re.findall(r'cat\(\[[^]]*\], (\d)\)', code)
     # At its own stride, and pixel by pixel, concatenations along the last dimension included.
     assert re.search(r'max_pool2d\(\w+, 3, 2, 1', code)
@@ -226,6 +232,7 @@ def test_compiles_without_a_graph_break():
 
 def test_mixed_up_slices_are_caught(monkeypatch):
     from shufflenet_zoo.backbones import deploy_v2
+
     route_stage = deploy_v2.route_stage
 
     def wrong(units, reorder):

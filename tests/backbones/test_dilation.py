@@ -5,9 +5,17 @@ import torch
 from networks import V1, V2, build, carry_signal, images
 
 
-@pytest.mark.parametrize('cfg', [
-    V1, V1 | {'groups': 8, 'shuffle_order': 'megvii'}, V2, V2 | {'extra_depthwise': True}, V2 | {'down_unit': 'keep'},
-], ids=str)
+@pytest.mark.parametrize(
+    'cfg',
+    [
+        V1,
+        V1 | {'groups': 8, 'shuffle_order': 'megvii'},
+        V2,
+        V2 | {'extra_depthwise': True},
+        V2 | {'down_unit': 'keep'},
+    ],
+    ids=str,
+)
 @pytest.mark.parametrize('output_stride', [16, 8])
 @pytest.mark.parametrize('size', [(64, 64), (97, 75)])
 def test_every_nth_output_is_the_ordinary_networks(cfg, output_stride, size):

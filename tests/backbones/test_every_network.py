@@ -120,7 +120,7 @@ def test_frozen_stages(cfg, frozen_stages):
     model = build(cfg, frozen_stages=frozen_stages).train()
     frozen_layers = {'all': len(model.layers)}.get(frozen_stages, frozen_stages)
     parts = [model.conv1, *model.layers]
-    frozen = parts[:frozen_layers + 1]
+    frozen = parts[: frozen_layers + 1]
     for part in parts:
         assert all(p.requires_grad != (part in frozen) for p in part.parameters())
         assert all(m.training != (part in frozen) for m in part.modules() if isinstance(m, _BatchNorm))
@@ -176,8 +176,9 @@ def test_tracing(cfg):
                 torch.testing.assert_close(feature, jit)
 
 
-@pytest.mark.parametrize('cfg', [V1, V2, V2 | {'shuffle': 'even_odd', 'pool_padding': 'same'}],
-                         ids=['v1', 'v2', 'v2-even-odd-same'])
+@pytest.mark.parametrize(
+    'cfg', [V1, V2, V2 | {'shuffle': 'even_odd', 'pool_padding': 'same'}], ids=['v1', 'v2', 'v2-even-odd-same']
+)
 def test_export_with_any_batch(cfg):
     model = carry_signal(build(cfg)).eval()
     exported = torch.export.export(model, (images(cfg),), dynamic_shapes=({0: torch.export.Dim('batch')},)).module()
@@ -217,24 +218,31 @@ def test_initial_weights_are_the_official_ones(cfg):
 @one_of_each
 def test_initialising_is_quiet_and_init_cfg_has_the_last_word(cfg, tmp_path, capfd):
     model = build(cfg)
-    torch.save({'state_dict': {f'backbone.{k}': v for k, v in carry_signal(model).state_dict().items()}},
-               tmp_path / 'weights.pth')
+    torch.save(
+        {'state_dict': {f'backbone.{k}': v for k, v in carry_signal(model).state_dict().items()}},
+        tmp_path / 'weights.pth',
+    )
     capfd.readouterr()
     build(cfg)
     assert 'same before and after' not in ''.join(capfd.readouterr())
-    for init_cfg in (pretrained := {'type': 'Pretrained', 'checkpoint': str(tmp_path / 'weights.pth'),
-                                    'prefix': 'backbone.'}, [pretrained]):
+    for init_cfg in (
+        pretrained := {'type': 'Pretrained', 'checkpoint': str(tmp_path / 'weights.pth'), 'prefix': 'backbone.'},
+        [pretrained],
+    ):
         assert_same(build(cfg, init_cfg=init_cfg).state_dict(), model.state_dict())
 
 
 @one_of_each
-@pytest.mark.parametrize(('arguments', 'words'), [
-    ({'norm_cfg': {'type': 'BatchNrm'}}, 'norm_cfg must have a registered type, such as BN, SyncBN, GN'),
-    ({'act_cfg': {'type': 'RELU7'}}, 'act_cfg must have a registered type, such as ReLU'),
-    ({'conv_cfg': {'type': 'Conv9d'}}, 'conv_cfg must have a registered type, such as Conv2d'),
-    ({'norm_cfg': {'num_groups': 2}}, 'norm_cfg must have a type'),
-    ({'norm_cfg': {'type': 'GN', 'num_groups': 7}}, 'num_groups=7 does not divide'),
-])
+@pytest.mark.parametrize(
+    ('arguments', 'words'),
+    [
+        ({'norm_cfg': {'type': 'BatchNrm'}}, 'norm_cfg must have a registered type, such as BN, SyncBN, GN'),
+        ({'act_cfg': {'type': 'RELU7'}}, 'act_cfg must have a registered type, such as ReLU'),
+        ({'conv_cfg': {'type': 'Conv9d'}}, 'conv_cfg must have a registered type, such as Conv2d'),
+        ({'norm_cfg': {'num_groups': 2}}, 'norm_cfg must have a type'),
+        ({'norm_cfg': {'type': 'GN', 'num_groups': 7}}, 'num_groups=7 does not divide'),
+    ],
+)
 def test_wrong_layer_types_are_named(cfg, arguments, words):
     with pytest.raises(ArgumentError) as error:
         build(cfg, **arguments)
@@ -242,11 +250,14 @@ def test_wrong_layer_types_are_named(cfg, arguments, words):
 
 
 @one_of_each
-@pytest.mark.parametrize(('shape', 'words'), [
-    ((1, 4, 64, 64), 'the input must have shape (N, 3, H, W), got (1, 4, 64, 64)'),
-    ((3, 64, 64), 'the input must have shape (N, 3, H, W), got (3, 64, 64)'),
-    ((1, 3, 31, 64), 'must be at least 32 pixels, the largest requested stride; got (31, 64)'),
-])
+@pytest.mark.parametrize(
+    ('shape', 'words'),
+    [
+        ((1, 4, 64, 64), 'the input must have shape (N, 3, H, W), got (1, 4, 64, 64)'),
+        ((3, 64, 64), 'the input must have shape (N, 3, H, W), got (3, 64, 64)'),
+        ((1, 3, 31, 64), 'must be at least 32 pixels, the largest requested stride; got (31, 64)'),
+    ],
+)
 def test_wrong_images_are_refused(cfg, shape, words):
     with pytest.raises(ArgumentError) as error:
         build(cfg)(torch.zeros(shape))

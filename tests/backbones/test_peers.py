@@ -12,8 +12,12 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from shufflenet_zoo.backbones import InvertedResidual, ShuffleNetV1, ShuffleNetV2, ShuffleUnit
 from shufflenet_zoo.errors import ArgumentError
 
-UPSTREAM_CANNOT_BUILD = [(3, 0.25), (3, 0.75), *itertools.product((4,), (0.25, 0.5, 0.75, 1.5)),
-                         *itertools.product((8,), (0.25, 0.5, 0.75, 1.5))]
+UPSTREAM_CANNOT_BUILD = [
+    (3, 0.25),
+    (3, 0.75),
+    *itertools.product((4,), (0.25, 0.5, 0.75, 1.5)),
+    *itertools.product((8,), (0.25, 0.5, 0.75, 1.5)),
+]
 V1_SIZES = list(itertools.product((1, 2, 3, 4, 8), (0.25, 0.5, 0.75, 1.0, 1.5, 2.0)))
 
 
@@ -70,8 +74,9 @@ def test_another_shuffle_order_is_another_network(order):
     assert not torch.allclose(theirs(x)[0], ours(x)[0], rtol=0.1)
 
 
-@pytest.mark.parametrize(('ours', 'theirs'), [(ShuffleNetV1, upstream.ShuffleNetV1),
-                                              (ShuffleNetV2, upstream.ShuffleNetV2)])
+@pytest.mark.parametrize(
+    ('ours', 'theirs'), [(ShuffleNetV1, upstream.ShuffleNetV1), (ShuffleNetV2, upstream.ShuffleNetV2)]
+)
 def test_initial_convolutions_equal_mmpretrains(ours, theirs):
     models = []
     for cls in (ours, theirs):
@@ -108,10 +113,17 @@ def test_inverted_residual_as_upstream_uses_it():
     assert unit(torch.randn(1, 48, 56, 56, requires_grad=True)).shape == (1, 48, 56, 56)
 
 
-@pytest.mark.parametrize(('cls', 'arguments'), [
-    (ShuffleNetV1, {'frozen_stages': 10}), (ShuffleNetV1, {'out_indices': [5]}), (ShuffleNetV1, {'groups': 10}),
-    (ShuffleNetV2, {'frozen_stages': 4}), (ShuffleNetV2, {'out_indices': (4,)}), (ShuffleNetV2, {'widen_factor': 3.0}),
-])
+@pytest.mark.parametrize(
+    ('cls', 'arguments'),
+    [
+        (ShuffleNetV1, {'frozen_stages': 10}),
+        (ShuffleNetV1, {'out_indices': [5]}),
+        (ShuffleNetV1, {'groups': 10}),
+        (ShuffleNetV2, {'frozen_stages': 4}),
+        (ShuffleNetV2, {'out_indices': (4,)}),
+        (ShuffleNetV2, {'widen_factor': 3.0}),
+    ],
+)
 def test_arguments_that_upstream_refuses_raise_value_error(cls, arguments):
     with pytest.raises(ValueError):
         cls(**arguments)

@@ -22,7 +22,6 @@ def log():
     records = []
 
     class Collector(logging.Handler):
-
         def emit(self, record):
             records.append((record.levelno, record.getMessage()))
 
@@ -99,8 +98,9 @@ def megvii_file(path, source, backbone):
     """Write the weights of one of our networks as megvii's release names them."""
     tensors = {name: value.numpy() for name, value in source.state_dict().items()}
     weights = convert(identify(tensors, backbone=backbone), 'megvii')
-    torch.save({'state_dict': {f'module.{name}': torch.from_numpy(value) for name, value in weights.tensors.items()}},
-               path)
+    torch.save(
+        {'state_dict': {f'module.{name}': torch.from_numpy(value) for name, value in weights.tensors.items()}}, path
+    )
     return path
 
 
@@ -136,7 +136,7 @@ def test_names_what_does_not_load(tmp_path, log):
     weights['layers.9.conv.weight'] = removed
     weights['layers.3.conv.weight'] = weights['layers.3.conv.weight'][:7]
     load(ShuffleNetV2, save(tmp_path / 'partial.pth', weights, 'backbone.'), **V2)
-    message, = [message for level, message in log if level == logging.WARNING]
+    (message,) = [message for level, message in log if level == logging.WARNING]
     assert 'partial.pth' in message
     assert 'not in the file: layers.2.3.branch2.2.conv.weight' in message
     assert 'not in the backbone: layers.9.conv.weight' in message
@@ -146,7 +146,7 @@ def test_names_what_does_not_load(tmp_path, log):
 def test_another_width_is_named_and_the_rest_keeps_its_values(tmp_path, log):
     path = save(tmp_path / 'wide.pth', randomised(ShuffleNetV2(1.0)).state_dict(), 'backbone.')
     load(ShuffleNetV2, path, **V2)
-    message, = [message for level, message in log if level == logging.WARNING]
+    (message,) = [message for level, message in log if level == logging.WARNING]
     assert 'layers.0.0.branch1.1.conv.weight (58, 24, 1, 1) instead of (24, 24, 1, 1)' in message
 
 

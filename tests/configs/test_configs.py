@@ -31,8 +31,11 @@ def test_config(path):
 
 
 def test_every_published_network_has_a_recipe():
-    found = {(config.model.backbone.get('groups'), config.model.backbone.get('widen_factor'))
-             for config in map(load_config, LEAVES) if config.dataset_type == 'ImageNet'}
+    found = {
+        (config.model.backbone.get('groups'), config.model.backbone.get('widen_factor'))
+        for config in map(load_config, LEAVES)
+        if config.dataset_type == 'ImageNet'
+    }
     table_2 = {(groups, width) for groups in (1, 2, 3, 4, 8) for width in (0.25, 0.5, 1.0)}
     wide = {(groups, width) for groups in (3, 8) for width in (1.5, 2.0)}
     v2 = {(None, width) for width in (0.25, 0.33, 0.5, 1.0, 1.5, 2.0)}

@@ -71,18 +71,27 @@ def test_list_instead_of_coco(data, tmp_path):
 
 def test_absent_images(data, tmp_path):
     (data / 'val2017' / '3.jpg').unlink()
-    refuse(load(data), DataError, r'instances_val2017\.json names 1 of 4 images that are not in .*val2017: 3\.jpg',
-           tmp_path)
+    refuse(
+        load(data),
+        DataError,
+        r'instances_val2017\.json names 1 of 4 images that are not in .*val2017: 3\.jpg',
+        tmp_path,
+    )
 
 
 def test_classes_do_not_match_the_head(data, tmp_path):
-    refuse(load(data, **{'model.bbox_head.num_classes': 3}), ConfigError,
-           r'80 classes \(person, bicycle, car, \.\.\.\), but model\.bbox_head\.num_classes is 3', tmp_path)
+    refuse(
+        load(data, **{'model.bbox_head.num_classes': 3}),
+        ConfigError,
+        r'80 classes \(person, bicycle, car, \.\.\.\), but model\.bbox_head\.num_classes is 3',
+        tmp_path,
+    )
 
 
 def test_classes_do_not_match_a_head_of_two_stages(data, tmp_path):
-    config = load_config(CONFIG.with_name('faster-rcnn_shufflenet-v2-0.5x_fpn_1x_coco.py'),
-                         {'model.roi_head.bbox_head.num_classes': 3})
+    config = load_config(
+        CONFIG.with_name('faster-rcnn_shufflenet-v2-0.5x_fpn_1x_coco.py'), {'model.roi_head.bbox_head.num_classes': 3}
+    )
     refuse(shrink(config, data), ConfigError, r'model\.roi_head\.bbox_head\.num_classes is 3', tmp_path)
 
 
@@ -116,7 +125,13 @@ def test_checkpoint_of_another_head(data, tmp_path):
 
 def test_tool_says_it_in_one_line(data, tmp_path):
     (data / TRAIN_FILE).write_text('no JSON')
-    result = run_tool('train', CONFIG, '--cfg-options', f'train_dataloader.dataset.data_root={data}',
-                      f'val_dataloader.dataset.data_root={data}', cwd=tmp_path)
+    result = run_tool(
+        'train',
+        CONFIG,
+        '--cfg-options',
+        f'train_dataloader.dataset.data_root={data}',
+        f'val_dataloader.dataset.data_root={data}',
+        cwd=tmp_path,
+    )
     assert_refused(result, 'instances_train2017.json is not JSON')
     assert not (tmp_path / 'work_dirs').exists()

@@ -18,14 +18,20 @@ FOLDER = ROOT / 'configs' / 'detection'
 CONFIGS = sorted(path.name for path in FOLDER.glob('*_coco*.py'))
 # Every variant under both heads, the paper's settings, light detectors.
 EXPECTED = [
-    *(f'{head}_shufflenet-{variant}_fpn_1x_coco.py' for head in ('faster-rcnn', 'retinanet') for variant in (
-        'v1-1x-g3', 'v1-2x-g3', *(f'v2-{star}{width}' for star in ('', 'star-') for width in (
-            '0.5x', '1x', '1.5x', '2x')))),
+    *(
+        f'{head}_shufflenet-{variant}_fpn_1x_coco.py'
+        for head in ('faster-rcnn', 'retinanet')
+        for variant in (
+            'v1-1x-g3',
+            'v1-2x-g3',
+            *(f'v2-{star}{width}' for star in ('', 'star-') for width in ('0.5x', '1x', '1.5x', '2x')),
+        )
+    ),
     *(f'faster-rcnn_shufflenet-v1-{width}-g3_fpn_1x_coco-{side}.py' for width in ('1x', '2x') for side in (300, 600)),
     'retinanet-light_shufflenet-v2-1x_320_coco.py',
     'rtmdet-tiny_shufflenet-v2-1x_640_coco.py',
     'ssdlite_shufflenet-v2-1x_320_coco.py',
-]  # yapf: disable
+]
 
 
 def test_all_are_there():
@@ -37,7 +43,7 @@ def check_levels(model):
     plan = plan_backbone(model.backbone)
     assert tuple(model.neck.in_channels) == plan.out_channels
     strides = (model.get('rpn_head') or model.bbox_head).anchor_generator.strides
-    assert tuple(strides)[:len(plan.out_strides)] == plan.out_strides
+    assert tuple(strides)[: len(plan.out_strides)] == plan.out_strides
     if model.type == 'FasterRCNN':
         assert tuple(model.roi_head.bbox_roi_extractor.featmap_strides) == plan.out_strides == (4, 8, 16, 32)
 
@@ -78,7 +84,10 @@ def test_resumes_and_draws(coco, tmp_path):
     train(job(2), TrainOptions(work_dir=work_dir, device='cpu', validate=False, resume='auto'))
     assert Path(work_dir, 'last_checkpoint').read_text().endswith('epoch_2.pth')
     shown = tmp_path / 'shown'
-    metrics = evaluate(job(2), f'{work_dir}/epoch_2.pth',
-                       TestOptions(work_dir=str(tmp_path / 'test'), show_dir=str(shown), device='cpu'))
+    metrics = evaluate(
+        job(2),
+        f'{work_dir}/epoch_2.pth',
+        TestOptions(work_dir=str(tmp_path / 'test'), show_dir=str(shown), device='cpu'),
+    )
     assert 'coco/bbox_mAP' in metrics
     assert len(list(shown.rglob('*.jpg'))) + len(list(shown.rglob('*.png'))) == 4

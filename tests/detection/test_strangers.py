@@ -57,8 +57,14 @@ print(Path('work/epoch_1.pth').is_file())
 
 
 def run(*command, cwd):
-    return subprocess.run([sys.executable, '-W', 'ignore', *map(str, command)], cwd=cwd, text=True, timeout=300,
-                          capture_output=True, env=os.environ | {'OMP_NUM_THREADS': '1'})
+    return subprocess.run(
+        [sys.executable, '-W', 'ignore', *map(str, command)],
+        cwd=cwd,
+        text=True,
+        timeout=300,
+        capture_output=True,
+        env=os.environ | {'OMP_NUM_THREADS': '1'},
+    )
 
 
 @pytest.fixture(scope='module')

@@ -4,8 +4,12 @@ import pytest
 
 from shufflenet_zoo.equivalence.coverage import CASES, cases_of, training_mode_of
 
-FACTORS = {'size': {(224, 224), (225, 225), (97, 160)}, 'batch': {1, 4}, 'channels': {1, 3},
-           'mode': {'Graph', 'PyNative'}}
+FACTORS = {
+    'size': {(224, 224), (225, 225), (97, 160)},
+    'batch': {1, 4},
+    'channels': {1, 3},
+    'mode': {'Graph', 'PyNative'},
+}
 
 
 def factors(case):

@@ -16,8 +16,9 @@ def measured(difference, bound=1e-5):
     return Measurement('network', 'forward', 'case', 'stage2', difference, bound)
 
 
-@pytest.mark.parametrize(('difference', 'passed'), [(0.0, True), (1e-5, True), (1.1e-5, False), (math.inf, False),
-                                                    (math.nan, False)])
+@pytest.mark.parametrize(
+    ('difference', 'passed'), [(0.0, True), (1e-5, True), (1.1e-5, False), (math.inf, False), (math.nan, False)]
+)
 def test_a_difference_passes_up_to_its_bound_and_never_if_it_is_no_number(difference, passed):
     assert measured(difference).passed is passed
 

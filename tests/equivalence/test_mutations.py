@@ -9,8 +9,16 @@ from shufflenet_zoo.errors import ArgumentError
 # The narrowest networks that shuffle.
 V1, V2 = 'shufflenet_v1_g3_0.25x', 'shufflenet_v2_0.25x'
 SMALL = (Case(64, 97, 1, 3, 'PyNative'),)
-REQUIRED = {'other-shuffle-order', 'same-padded-pool', 'count-include-pad-off', 'eps-1e-3', 'momentum-uninverted',
-            'swapped-depthwise-channel', 'dropped-key', 'biased-variance'}
+REQUIRED = {
+    'other-shuffle-order',
+    'same-padded-pool',
+    'count-include-pad-off',
+    'eps-1e-3',
+    'momentum-uninverted',
+    'swapped-depthwise-channel',
+    'dropped-key',
+    'biased-variance',
+}
 
 
 def test_all_required_mutations_are_there():
@@ -23,9 +31,15 @@ def test_without_mutation_the_same_comparison_passes(name):
     assert found.measurements and not found.exceeded
 
 
-@pytest.mark.parametrize(('name', 'mutation'), [
-    (name, mutation) for name in (V1, V2) for mutation in sorted(REQUIRED)
-    if (name, mutation) != (V2, 'count-include-pad-off')])  # yapf: disable
+@pytest.mark.parametrize(
+    ('name', 'mutation'),
+    [
+        (name, mutation)
+        for name in (V1, V2)
+        for mutation in sorted(REQUIRED)
+        if (name, mutation) != (V2, 'count-include-pad-off')
+    ],
+)
 def test_every_mutation_makes_the_comparison_fail(name, mutation):
     subjects = named_subjects([name])
     chosen = get_mutation(mutation, subjects)

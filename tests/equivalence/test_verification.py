@@ -45,10 +45,14 @@ def test_every_check_measured_both_families(found, check):
 @pytest.mark.parametrize('name', FAST_VARIANTS)
 def test_every_parameter_and_the_images_have_a_compared_gradient(found, name):
     subject = named_subjects([name])[0]
-    compared = {one.item.removesuffix(' (zero)') for one in found.measurements
-                if (one.network, one.check) == (name, 'gradients')}
-    expected = {f'{conv}.{part}' for conv in subject.plan.named_convs()
-                for part in ('conv.weight', 'bn.weight', 'bn.bias')}
+    compared = {
+        one.item.removesuffix(' (zero)')
+        for one in found.measurements
+        if (one.network, one.check) == (name, 'gradients')
+    }
+    expected = {
+        f'{conv}.{part}' for conv in subject.plan.named_convs() for part in ('conv.weight', 'bn.weight', 'bn.bias')
+    }
     assert compared == {*expected, 'head.fc.weight', 'head.fc.bias', 'images'}
 
 
@@ -98,8 +102,11 @@ class Page(HTMLParser):
             self.open.append(tag)
         if tag == 'svg':
             self.images.append(attributes.get('aria-label'))
-        self.external += [value for name, value in attributes.items()
-                          if name in ('src', 'href', 'xlink:href') and not value.startswith('#')]
+        self.external += [
+            value
+            for name, value in attributes.items()
+            if name in ('src', 'href', 'xlink:href') and not value.startswith('#')
+        ]
 
     def handle_startendtag(self, tag, attributes):
         self.handle_starttag(tag, attributes)
@@ -117,8 +124,18 @@ def check_content(text, found):
     assert f'Equivalent: all {len(found.measurements)} differences are within their bounds' in text
     for name in FAST_VARIANTS:
         assert name in text
-    for words in ('By stage', 'Differences by layer', 'Differences by step', 'Loss curves', 'noise floor', 'logits',
-                  'PyTorch', 'MindSpore', 'final accuracies', '97x160'):
+    for words in (
+        'By stage',
+        'Differences by layer',
+        'Differences by step',
+        'Loss curves',
+        'noise floor',
+        'logits',
+        'PyTorch',
+        'MindSpore',
+        'final accuracies',
+        '97x160',
+    ):
         assert words in text, words
     for note in found.notes:
         assert ' '.join(note.split()) in ' '.join(text.split())
@@ -145,7 +162,8 @@ def test_a_browser_renders_the_report(found, folder):
     assert rendered.returncode == 0, rendered.stderr
     check_content(' '.join(Page(rendered.stdout).texts), found)
     picture = folder / 'report.png'
-    subprocess.run([browser, *options, '--window-size=1200,2000', f'--screenshot={picture}', url], capture_output=True,
-                   timeout=120)
+    subprocess.run(
+        [browser, *options, '--window-size=1200,2000', f'--screenshot={picture}', url], capture_output=True, timeout=120
+    )
     # An empty page of that size compresses to a few kilobytes.
     assert picture.stat().st_size > 50_000

@@ -89,6 +89,7 @@ def test_without_deploy_form(tmp_path):
 
 def test_deploy_form_leaves_no_shuffle_in_the_file(tmp_path):
     import onnx
+
     kinds = {node.op_type for node in onnx.load(written('onnx', make_source(V2), tmp_path)[0]).graph.node}
     assert not kinds & {'Transpose', 'Reshape', 'BatchNormalization', 'Gather', 'Split'}
 
@@ -96,8 +97,13 @@ def test_deploy_form_leaves_no_shuffle_in_the_file(tmp_path):
 @pytest.mark.parametrize('fault', [1 + 1e-3, float('nan')])
 def test_a_wrong_file_is_caught(fault, tmp_path):
     source = make_source(V2)
-    target = Format('.x', (), ('fp32',), lambda *arguments: None,
-                    lambda path: Loaded(lambda x: source.run(x) * np.float32(fault), METADATA.as_texts()))
+    target = Format(
+        '.x',
+        (),
+        ('fp32',),
+        lambda *arguments: None,
+        lambda path: Loaded(lambda x: source.run(x) * np.float32(fault), METADATA.as_texts()),
+    )
     with pytest.raises(ExportError, match='differ by'):
         exporter._write(source, Shape(3, (64, 64)), target, tmp_path / 'model.x', 'fp32')
 

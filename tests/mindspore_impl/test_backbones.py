@@ -18,8 +18,7 @@ from shufflenet_zoo.variants import VARIANTS
 MORE_STRUCTURES = {
     'v1-megvii-order': V1 | {'shuffle_order': 'megvii'},
     'v1-ceil-pool': V1 | {'pool_padding': 'ceil'},
-    'v2-even-odd-star-se-residual':
-        V2 | {'shuffle': 'even_odd', 'extra_depthwise': True, 'se': True, 'residual': True},
+    'v2-even-odd-star-se-residual': V2 | {'shuffle': 'even_odd', 'extra_depthwise': True, 'se': True, 'residual': True},
     'v2-gn-hswish': V2 | {'norm_cfg': {'type': 'GN', 'num_groups': 2}, 'act_cfg': {'type': 'HSwish'}},
     'v2-ln-prelu': V2 | {'norm_cfg': {'type': 'mmpretrain.LN2d'}, 'act_cfg': {'type': 'PReLU'}},
     'v1-bare': V1 | {'norm_cfg': None, 'act_cfg': None},
@@ -103,8 +102,10 @@ def test_frozen_parts_keep_parameters_and_statistics(cfg, frozen):
     layers = len(cell.layers)
     frozen = layers if frozen == 'all' else frozen
     is_frozen = {'conv1': frozen >= 0, **{f'layers.{i}': i < frozen for i in range(layers)}}
-    prefixes = {name: next(part for part in is_frozen if f'.{part}.' in f'.{name}') for name in
-                (p.name for p in cell.get_parameters())}  # yapf: disable
+    prefixes = {
+        name: next(part for part in is_frozen if f'.{part}.' in f'.{name}')
+        for name in (p.name for p in cell.get_parameters())
+    }
     for name, array in statistics(cell).items():
         assert np.array_equal(array, before[name]) == is_frozen[prefixes[name]], name
     for parameter in cell.get_parameters():
@@ -159,20 +160,30 @@ def test_initialisation_is_the_official_one(cfg):
             assert np.allclose(array, values[parameter.name.rpartition('.')[2]], atol=0), parameter.name
 
 
-@pytest.mark.parametrize(('shape', 'message'), [
-    ((1, 4, 64, 64), r'shape \(N, 3, H, W\), got \(1, 4, 64, 64\)'),
-    ((3, 64, 64), r'shape \(N, 3, H, W\), got \(3, 64, 64\)'),
-    ((1, 3, 64, 31), r'at least 32 pixels.*got \(64, 31\)'),
-])  # yapf: disable
+@pytest.mark.parametrize(
+    ('shape', 'message'),
+    [
+        ((1, 4, 64, 64), r'shape \(N, 3, H, W\), got \(1, 4, 64, 64\)'),
+        ((3, 64, 64), r'shape \(N, 3, H, W\), got \(3, 64, 64\)'),
+        ((1, 3, 64, 31), r'at least 32 pixels.*got \(64, 31\)'),
+    ],
+)
 def test_images_that_do_not_fit_are_refused(shape, message, mode):
     with pytest.raises(ArgumentError, match=message):
         build_cell(V2)(ms.Tensor(np.zeros(shape, np.float32)))
 
 
-@pytest.mark.parametrize('arguments', [
-    {'groups': 5}, {'widen_factor': 0}, {'out_indices': (7,)}, {'frozen_stages': 9}, {'in_channels': 0},
-    {'init_cfg': {'type': 'Constant', 'val': 1}},
-])  # yapf: disable
+@pytest.mark.parametrize(
+    'arguments',
+    [
+        {'groups': 5},
+        {'widen_factor': 0},
+        {'out_indices': (7,)},
+        {'frozen_stages': 9},
+        {'in_channels': 0},
+        {'init_cfg': {'type': 'Constant', 'val': 1}},
+    ],
+)
 def test_arguments_that_cannot_be_built_are_refused_by_name(arguments):
     with pytest.raises(ArgumentError, match=next(iter(arguments))):
         build_cell(V1, **arguments)

@@ -14,7 +14,6 @@ FORMATS = ['.ckpt', '.safetensors']
 
 
 class Network(nn.Cell):
-
     def __init__(self, channels: int = 8, norm: str = 'BN') -> None:
         super().__init__()
         layer_cfg = LayerConfig(None, {'type': norm}, {'type': 'PReLU'})
@@ -32,8 +31,9 @@ def assert_same(one: dict[str, np.ndarray], other: dict[str, np.ndarray]) -> Non
 
 
 def save_arrays(path, tensors: dict[str, np.ndarray]) -> None:
-    ms.save_checkpoint([{'name': name, 'data': ms.Tensor(array)} for name, array in tensors.items()], str(path),
-                       format=path.suffix[1:])  # yapf: disable
+    ms.save_checkpoint(
+        [{'name': name, 'data': ms.Tensor(array)} for name, array in tensors.items()], str(path), format=path.suffix[1:]
+    )
 
 
 @pytest.fixture(params=FORMATS)
@@ -107,7 +107,7 @@ def test_half_precision_is_not_cast_in_silence(path):
 def test_truncated_files_are_refused(path, keep):
     save_weights(Network(), path)
     data = path.read_bytes()
-    path.write_bytes(data[:int(keep * len(data))])
+    path.write_bytes(data[: int(keep * len(data))])
     assert_refused(path, 'damaged|empty|does not fit')
 
 

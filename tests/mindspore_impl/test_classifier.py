@@ -49,14 +49,18 @@ def test_logits_equal_mmpretrain(backbone):
     assert expected.std() > 1e-2
 
 
-@pytest.mark.parametrize('cfg', [
-    {'type': 'CrossEntropyLoss'},
-    {'type': 'CrossEntropyLoss', 'loss_weight': 0.5},
-    {'type': 'CrossEntropyLoss', 'class_weight': [0.1 * i for i in range(10)]},
-    SMOOTH,
-    SMOOTH | {'mode': 'classy_vision', 'loss_weight': 2.0},
-    SMOOTH | {'num_classes': 10, 'class_weight': [0.1 * i for i in range(10)]},
-], ids=str)
+@pytest.mark.parametrize(
+    'cfg',
+    [
+        {'type': 'CrossEntropyLoss'},
+        {'type': 'CrossEntropyLoss', 'loss_weight': 0.5},
+        {'type': 'CrossEntropyLoss', 'class_weight': [0.1 * i for i in range(10)]},
+        SMOOTH,
+        SMOOTH | {'mode': 'classy_vision', 'loss_weight': 2.0},
+        SMOOTH | {'num_classes': 10, 'class_weight': [0.1 * i for i in range(10)]},
+    ],
+    ids=str,
+)
 def test_losses_equal_mmpretrain(cfg):
     logits, labels = logits_and_labels()
     _, loss = build_classifier(config(loss=cfg))
@@ -78,43 +82,48 @@ def test_losses_take_the_share_of_every_class():
 def test_defaults_are_those_of_mmpretrain():
     _, loss = build_classifier(config())
     assert isinstance(loss, CrossEntropyLoss)
-    classifier, _ = build_classifier(config(in_channels='auto', init_cfg={'type': 'Normal', 'layer': 'Linear',
-                                                                          'std': 0.5}))  # yapf: disable
+    classifier, _ = build_classifier(
+        config(in_channels='auto', init_cfg={'type': 'Normal', 'layer': 'Linear', 'std': 0.5})
+    )
     assert classifier.head.fc.weight.shape == (10, 1024)
     assert classifier.head.fc.weight.asnumpy().std() == pytest.approx(0.5, rel=0.1)
     assert not classifier.head.fc.bias.asnumpy().any()
 
 
-@pytest.mark.parametrize(('key', 'value'), [
-    ('type', 'TimmClassifier'),
-    ('train_cfg', {'augments': [{'type': 'Mixup', 'alpha': 0.2}]}),
-    ('init_cfg', {'type': 'Kaiming'}),
-    ('freeze', True),
-    ('backbone', None),
-    ('backbone.type', 'ShuffleNetV2'),
-    ('backbone.type', 'mmpretrain.ShuffleNetV2'),
-    ('backbone.depth', 18),
-    ('backbone.groups', 3),
-    ('backbone.norm_cfg', {'type': 'SyncBN'}),
-    ('backbone.act_cfg', {'type': 'ELU'}),
-    ('backbone.init_cfg', {'type': 'Constant', 'val': 0}),
-    ('neck', None),
-    ('neck.type', 'GeneralizedMeanPooling'),
-    ('neck.dim', 1),
-    ('head.type', 'MultiLabelLinearClsHead'),
-    ('head.num_classes', 0),
-    ('head.in_channels', 7),
-    ('head.cal_acc', True),
-    ('head.init_cfg', {'type': 'Xavier'}),
-    ('head.with_avg_pool', True),
-    ('head.loss', {'type': 'SeesawLoss'}),
-    ('head.loss', {'type': 'CrossEntropyLoss', 'use_sigmoid': True}),
-    ('head.loss', {'type': 'CrossEntropyLoss', 'reduction': 'sum'}),
-    ('head.loss', {'type': 'CrossEntropyLoss', 'class_weight': [1.0]}),
-    ('head.loss', SMOOTH | {'mode': 'multi_label'}),
-    ('head.loss', SMOOTH | {'label_smooth_val': 1.0}),
-    ('head.loss', SMOOTH | {'num_classes': 7}),
-], ids=str)
+@pytest.mark.parametrize(
+    ('key', 'value'),
+    [
+        ('type', 'TimmClassifier'),
+        ('train_cfg', {'augments': [{'type': 'Mixup', 'alpha': 0.2}]}),
+        ('init_cfg', {'type': 'Kaiming'}),
+        ('freeze', True),
+        ('backbone', None),
+        ('backbone.type', 'ShuffleNetV2'),
+        ('backbone.type', 'mmpretrain.ShuffleNetV2'),
+        ('backbone.depth', 18),
+        ('backbone.groups', 3),
+        ('backbone.norm_cfg', {'type': 'SyncBN'}),
+        ('backbone.act_cfg', {'type': 'ELU'}),
+        ('backbone.init_cfg', {'type': 'Constant', 'val': 0}),
+        ('neck', None),
+        ('neck.type', 'GeneralizedMeanPooling'),
+        ('neck.dim', 1),
+        ('head.type', 'MultiLabelLinearClsHead'),
+        ('head.num_classes', 0),
+        ('head.in_channels', 7),
+        ('head.cal_acc', True),
+        ('head.init_cfg', {'type': 'Xavier'}),
+        ('head.with_avg_pool', True),
+        ('head.loss', {'type': 'SeesawLoss'}),
+        ('head.loss', {'type': 'CrossEntropyLoss', 'use_sigmoid': True}),
+        ('head.loss', {'type': 'CrossEntropyLoss', 'reduction': 'sum'}),
+        ('head.loss', {'type': 'CrossEntropyLoss', 'class_weight': [1.0]}),
+        ('head.loss', SMOOTH | {'mode': 'multi_label'}),
+        ('head.loss', SMOOTH | {'label_smooth_val': 1.0}),
+        ('head.loss', SMOOTH | {'num_classes': 7}),
+    ],
+    ids=str,
+)
 def test_what_it_cannot_honour_is_refused_by_key(key, value):
     model = copy.deepcopy(config())
     section, names = model, key.split('.')
@@ -156,8 +165,12 @@ def test_it_trains_under_mindspores_own_model(tmp_path, monkeypatch):
     before = {p.name: p.asnumpy().copy() for p in classifier.get_parameters()}
     images = np.random.default_rng(0).standard_normal((8, 3, 32, 32)).astype(np.float32)
     data = ms.dataset.NumpySlicesDataset((images, np.arange(8, dtype=np.int32)), shuffle=False).batch(4)
-    model = ms.train.Model(classifier, loss, nn.Momentum(classifier.trainable_params(), 0.1, 0.9),
-                           metrics={'top_1_accuracy', 'top_5_accuracy'})  # yapf: disable
+    model = ms.train.Model(
+        classifier,
+        loss,
+        nn.Momentum(classifier.trainable_params(), 0.1, 0.9),
+        metrics={'top_1_accuracy', 'top_5_accuracy'},
+    )
     model.train(1, data, dataset_sink_mode=False)
     changed = {p.name for p in classifier.get_parameters() if not np.array_equal(p.asnumpy(), before[p.name])}
     assert 'head.fc.weight' in changed

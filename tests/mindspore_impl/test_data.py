@@ -15,8 +15,11 @@ from shufflenet_zoo.mindspore_impl.metrics import build_evaluator
 SEED = 7
 CROP = [dict(type='RandomCrop', crop_size=8, padding=2), dict(type='RandomFlip', prob=0.5), dict(type='PackInputs')]
 DIGITS = dict(
-    batch_size=16, num_workers=2, sampler=dict(type='DefaultSampler', shuffle=True),
-    dataset=dict(type='shufflenet_zoo.Digits', split='train', indices=40, pipeline=CROP))
+    batch_size=16,
+    num_workers=2,
+    sampler=dict(type='DefaultSampler', shuffle=True),
+    dataset=dict(type='shufflenet_zoo.Digits', split='train', indices=40, pipeline=CROP),
+)
 NORMALISE = dict(mean=[70.0, 80.0, 90.0], std=[95.0, 96.0, 97.0], to_rgb=True)
 
 
@@ -59,18 +62,25 @@ def folder(tmp_path, monkeypatch):
 
 def _folder_loader(dataset, pipeline=None):
     pipeline = pipeline or [
-        dict(type='LoadImageFromFile'), dict(type='RandomResizedCrop', scale=16),
-        dict(type='ColorJitter', brightness=0.4, contrast=0.4, saturation=0.4), *CROP[1:]]
-    return dict(batch_size=2, sampler=dict(type='DefaultSampler', shuffle=True), dataset=dict(
-        **dataset, pipeline=pipeline))
+        dict(type='LoadImageFromFile'),
+        dict(type='RandomResizedCrop', scale=16),
+        dict(type='ColorJitter', brightness=0.4, contrast=0.4, saturation=0.4),
+        *CROP[1:],
+    ]
+    return dict(
+        batch_size=2, sampler=dict(type='DefaultSampler', shuffle=True), dataset=dict(**dataset, pipeline=pipeline)
+    )
 
 
 @pytest.mark.filterwarnings('ignore')
 @pytest.mark.parametrize('epoch', [0, 2])
 @pytest.mark.parametrize('kind', ['digits', 'folder'])
 def test_equal_seeds_give_the_batches_of_the_pytorch_backend(kind, epoch, folder):
-    config = DIGITS if kind == 'digits' else _folder_loader(
-        dict(type='CustomDataset', data_root='images', data_prefix='train'))
+    config = (
+        DIGITS
+        if kind == 'digits'
+        else _folder_loader(dict(type='CustomDataset', data_root='images', data_prefix='train'))
+    )
     batches = list(_loader(config).epoch(epoch))
     images, labels = _their_batches(config, epoch)
     np.testing.assert_array_equal(np.concatenate([batch[1] for batch in batches]), labels)
@@ -100,17 +110,27 @@ def test_the_last_batch_can_be_dropped_or_padded():
     assert padded.tolist() == [[0, 1], [2, 3], [4, 5], [4, 5], [4, 5]]
 
 
-@pytest.mark.parametrize('dataset', [
-    dict(type='CustomDataset', data_root='images', data_prefix='train'),
-    dict(type='mmpretrain.CustomDataset', data_prefix=dict(img_path='images/train'), extensions=('.png',)),
-    dict(type='CustomDataset', data_root='images', data_prefix='train', ann_file='list.txt'),
-    dict(type='ImageNet', data_root='images', split='train'),
-    dict(type='ImageNet', data_root='images', split='val', data_prefix='train', metainfo=dict(classes=('a', 'b', 'c'))),
-    dict(type='CustomDataset', data_root='images', data_prefix='train', indices=-2),
-    dict(type='CustomDataset', data_root='images', data_prefix='train', indices=[0, 3]),
-    dict(type='CIFAR10', data_root='cifar', split='train', indices=3),
-    dict(type='CIFAR100', data_root='cifar', split='test'),
-], ids=str)  # yapf: disable
+@pytest.mark.parametrize(
+    'dataset',
+    [
+        dict(type='CustomDataset', data_root='images', data_prefix='train'),
+        dict(type='mmpretrain.CustomDataset', data_prefix=dict(img_path='images/train'), extensions=('.png',)),
+        dict(type='CustomDataset', data_root='images', data_prefix='train', ann_file='list.txt'),
+        dict(type='ImageNet', data_root='images', split='train'),
+        dict(
+            type='ImageNet',
+            data_root='images',
+            split='val',
+            data_prefix='train',
+            metainfo=dict(classes=('a', 'b', 'c')),
+        ),
+        dict(type='CustomDataset', data_root='images', data_prefix='train', indices=-2),
+        dict(type='CustomDataset', data_root='images', data_prefix='train', indices=[0, 3]),
+        dict(type='CIFAR10', data_root='cifar', split='train', indices=3),
+        dict(type='CIFAR100', data_root='cifar', split='test'),
+    ],
+    ids=str,
+)
 def test_reads_what_mmpretrain_reads(dataset, folder, monkeypatch):
     pytest.importorskip('mmpretrain')
     from mmpretrain.datasets import CIFAR10
@@ -138,21 +158,33 @@ def _write_cifar():
     for name, (key, classes) in files.items():
         path = Path('cifar') / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(pickle.dumps({'data': generator.integers(0, 256, (4, 3072), dtype=np.uint8),
-                                       key: generator.integers(0, classes, 4).tolist()}))  # yapf: disable
+        path.write_bytes(
+            pickle.dumps(
+                {
+                    'data': generator.integers(0, 256, (4, 3072), dtype=np.uint8),
+                    key: generator.integers(0, classes, 4).tolist(),
+                }
+            )
+        )
 
 
-@pytest.mark.parametrize(('dataset', 'message'), [
-    (dict(type='CustomDataset', data_root='nowhere'), 'nowhere does not exist'),
-    (dict(type='CustomDataset', data_root='images', ann_file='no.txt'), r'annotation file images/no.txt does not'),
-    (dict(type='CustomDataset', data_root='images', data_prefix='train', ann_file='bad.txt'), r'bad.txt, line 2: '),
-    (dict(type='CustomDataset', data_root='images/train/a/deep'), 'no image .* in a folder of'),
-    (dict(type='CustomDataset', data_root='images', data_prefix='train', metainfo=dict(classes=('x', 'y'))),
-     'has 3 classes; dataset.metainfo.classes names 2'),
-    (dict(type='ImageNet', data_root='images', data_prefix='train'), 'has 3 folders; ImageNet has 1000'),
-    (dict(type='CIFAR10', data_root='nowhere'), 'data_batch_1 does not exist'),
-    (dict(type='CIFAR10', data_root='broken'), 'data_batch_1 is damaged'),
-], ids=str)  # yapf: disable
+@pytest.mark.parametrize(
+    ('dataset', 'message'),
+    [
+        (dict(type='CustomDataset', data_root='nowhere'), 'nowhere does not exist'),
+        (dict(type='CustomDataset', data_root='images', ann_file='no.txt'), r'annotation file images/no.txt does not'),
+        (dict(type='CustomDataset', data_root='images', data_prefix='train', ann_file='bad.txt'), r'bad.txt, line 2: '),
+        (dict(type='CustomDataset', data_root='images/train/a/deep'), 'no image .* in a folder of'),
+        (
+            dict(type='CustomDataset', data_root='images', data_prefix='train', metainfo=dict(classes=('x', 'y'))),
+            'has 3 classes; dataset.metainfo.classes names 2',
+        ),
+        (dict(type='ImageNet', data_root='images', data_prefix='train'), 'has 3 folders; ImageNet has 1000'),
+        (dict(type='CIFAR10', data_root='nowhere'), 'data_batch_1 does not exist'),
+        (dict(type='CIFAR10', data_root='broken'), 'data_batch_1 is damaged'),
+    ],
+    ids=str,
+)
 def test_data_that_is_not_there_is_named(dataset, message, folder):
     (folder / 'bad.txt').write_text('a/y.png 0\na/y.png cat\n')
     path = Path('broken/cifar-10-batches-py/data_batch_1')
@@ -162,14 +194,18 @@ def test_data_that_is_not_there_is_named(dataset, message, folder):
         build_dataset(dataset, 'dataset')
 
 
-@pytest.mark.parametrize(('dataset', 'message'), [
-    (dict(type='mmdet.CocoDataset'), r"dataset.type='mmdet.CocoDataset' is not supported"),
-    (dict(type='CocoDataset'), 'must be a data set of classification'),
-    (dict(type='Digits'), "dataset.type='Digits' is not supported"),
-    (dict(type='CustomDataset', data_root='images', with_label=False), 'dataset.with_label=False'),
-    (dict(type='CustomDataset', data_root='images', filter_cfg=1), 'dataset.filter_cfg=1 is not supported'),
-    (dict(type='ImageNet', data_root='images', split='test'), "dataset.split='test'"),
-], ids=str)  # yapf: disable
+@pytest.mark.parametrize(
+    ('dataset', 'message'),
+    [
+        (dict(type='mmdet.CocoDataset'), r"dataset.type='mmdet.CocoDataset' is not supported"),
+        (dict(type='CocoDataset'), 'must be a data set of classification'),
+        (dict(type='Digits'), "dataset.type='Digits' is not supported"),
+        (dict(type='CustomDataset', data_root='images', with_label=False), 'dataset.with_label=False'),
+        (dict(type='CustomDataset', data_root='images', filter_cfg=1), 'dataset.filter_cfg=1 is not supported'),
+        (dict(type='ImageNet', data_root='images', split='test'), "dataset.split='test'"),
+    ],
+    ids=str,
+)
 def test_data_sets_that_this_backend_has_not_are_refused(dataset, message, folder):
     with pytest.raises(ConfigError, match=message):
         build_dataset(dataset, 'dataset')
@@ -185,13 +221,18 @@ def test_a_damaged_image_is_named_in_one_line(folder):
 def test_labels_must_fit_the_model(folder):
     (folder / 'list.txt').write_text('a/y.png 10\n')
     with pytest.raises(DataError, match='has a label 10; the model has 10 classes'):
-        _loader(_folder_loader(dict(type='CustomDataset', data_root='images', data_prefix='train',
-                                    ann_file='list.txt')))
+        _loader(
+            _folder_loader(dict(type='CustomDataset', data_root='images', data_prefix='train', ann_file='list.txt'))
+        )
 
 
 def test_images_of_different_sizes_are_no_batch(folder):
-    loader = _loader(_folder_loader(dict(type='CustomDataset', data_root='images', data_prefix='train'), [
-        dict(type='LoadImageFromFile'), dict(type='PackInputs')]))
+    loader = _loader(
+        _folder_loader(
+            dict(type='CustomDataset', data_root='images', data_prefix='train'),
+            [dict(type='LoadImageFromFile'), dict(type='PackInputs')],
+        )
+    )
     with pytest.raises(DataError, match='the images of a batch differ in size'):
         list(loader.epoch(0))
 
@@ -203,7 +244,8 @@ def test_accuracy_is_mmpretrains():
 
     generator = np.random.default_rng(0)
     logits, labels = generator.standard_normal((50, 10)).astype(np.float32), generator.integers(0, 10, 50)
-    metric, = build_evaluator(dict(type='Accuracy', topk=(1, 3, 5)), 'val_evaluator', 10)
+    (metric,) = build_evaluator(dict(type='Accuracy', topk=(1, 3, 5)), 'val_evaluator', 10)
     expected = Accuracy.calculate(torch.from_numpy(logits).softmax(1), torch.from_numpy(labels), topk=(1, 3, 5))
-    assert metric.compute(logits, labels) == pytest.approx({
-        f'accuracy/top{k}': value[0].item() for k, value in zip((1, 3, 5), expected, strict=True)})
+    assert metric.compute(logits, labels) == pytest.approx(
+        {f'accuracy/top{k}': value[0].item() for k, value in zip((1, 3, 5), expected, strict=True)}
+    )

@@ -90,6 +90,7 @@ def test_the_original_stays_untouched():
 @pytest.mark.parametrize('name', ['shufflenet_v1_g3_0.5x', 'shufflenet_v2_0.5x'])
 def test_exports(name, tmp_path, monkeypatch):
     import onnxruntime
+
     monkeypatch.chdir(tmp_path)
     model = randomised(zoo.create_model(name, num_classes=10))
     deployed = to_deploy(model)
@@ -100,7 +101,7 @@ def test_exports(name, tmp_path, monkeypatch):
     assert difference(loaded(images()), expected) <= BOUND
     export(deployed, (2, 3, 64, 64), False, tmp_path / 'model.onnx', 'ONNX')
     session = onnxruntime.InferenceSession(str(tmp_path / 'model.onnx'))
-    found, = session.run(None, {session.get_inputs()[0].name: images().asnumpy()})
+    (found,) = session.run(None, {session.get_inputs()[0].name: images().asnumpy()})
     assert difference(Tensor(found), expected) <= BOUND
 
 

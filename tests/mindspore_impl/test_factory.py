@@ -79,12 +79,15 @@ def test_pretrained_weights(tmp_path, suffix):
         create_model('shufflenet_v1_g3_0.5x', num_classes=4, pretrained=path)
 
 
-@pytest.mark.parametrize(('arguments', 'message'), [
-    (('shufflenet_v3',), "no variant 'shufflenet_v3'"),
-    (('shufflenet_v2_0.5x', 0), 'num_classes must be a positive integer, got 0'),
-    (('shufflenet_v2_0.5x', 10, True), 'pretrained must be the path'),
-    (('shufflenet_v2_0.5x', 10, None, 0), 'in_channels must be a positive integer, got 0'),
-])  # yapf: disable
+@pytest.mark.parametrize(
+    ('arguments', 'message'),
+    [
+        (('shufflenet_v3',), "no variant 'shufflenet_v3'"),
+        (('shufflenet_v2_0.5x', 0), 'num_classes must be a positive integer, got 0'),
+        (('shufflenet_v2_0.5x', 10, True), 'pretrained must be the path'),
+        (('shufflenet_v2_0.5x', 10, None, 0), 'in_channels must be a positive integer, got 0'),
+    ],
+)
 def test_wrong_arguments_are_refused(arguments, message):
     with pytest.raises(ArgumentError, match=message):
         create_model(*arguments)

@@ -16,15 +16,29 @@ from shufflenet_zoo.mindspore_impl import layers
 CONV = Conv(6, 8, 3, stride=2, groups=2, act=True)
 BN, RELU = {'type': 'BN'}, {'type': 'ReLU'}
 NORMS = [
-    BN, {'type': 'BN', 'eps': 1e-2, 'momentum': 0.3}, {'type': 'GN', 'num_groups': 2},
-    {'type': 'GN', 'num_groups': 4, 'eps': 1e-2}, {'type': 'mmpretrain.LN2d'}, {'type': 'mmpretrain.LN2d', 'eps': 0.1},
+    BN,
+    {'type': 'BN', 'eps': 1e-2, 'momentum': 0.3},
+    {'type': 'GN', 'num_groups': 2},
+    {'type': 'GN', 'num_groups': 4, 'eps': 1e-2},
+    {'type': 'mmpretrain.LN2d'},
+    {'type': 'mmpretrain.LN2d', 'eps': 0.1},
     None,
-]  # yapf: disable
+]
 ACTIVATIONS = [
-    RELU, {'type': 'ReLU6'}, {'type': 'HSwish'}, {'type': 'SiLU'}, {'type': 'Swish'}, {'type': 'PReLU'},
-    {'type': 'PReLU', 'init': 0.4}, {'type': 'LeakyReLU'}, {'type': 'LeakyReLU', 'negative_slope': 0.2},
-    {'type': 'GELU'}, {'type': 'GELU', 'approximate': 'tanh'}, {'type': 'ReLU', 'inplace': False}, None,
-]  # yapf: disable
+    RELU,
+    {'type': 'ReLU6'},
+    {'type': 'HSwish'},
+    {'type': 'SiLU'},
+    {'type': 'Swish'},
+    {'type': 'PReLU'},
+    {'type': 'PReLU', 'init': 0.4},
+    {'type': 'LeakyReLU'},
+    {'type': 'LeakyReLU', 'negative_slope': 0.2},
+    {'type': 'GELU'},
+    {'type': 'GELU', 'approximate': 'tanh'},
+    {'type': 'ReLU', 'inplace': False},
+    None,
+]
 
 
 def random(*shape: int) -> np.ndarray:
@@ -61,20 +75,28 @@ def test_norms_train_as_the_config_says(kind, requires_grad):
     assert trained == ({'weight', 'gamma', 'beta'} if requires_grad else {'weight'})
 
 
-@pytest.mark.parametrize(('argument', 'cfg', 'message'), [
-    ('norm_cfg', {'type': 'IN'}, "one of BN, BN2d, SyncBN, GN, LN2d; got 'IN'"),
-    ('norm_cfg', {'type': 'mmdet.BN'}, "got 'mmdet.BN'"),
-    ('norm_cfg', {'type': 'SyncBN'}, "'SyncBN' exists in MindSpore on Ascend only"),
-    ('norm_cfg', {'type': 'BN', 'affine': False}, "takes eps, momentum, requires_grad in MindSpore; got 'affine'"),
-    ('norm_cfg', {'type': 'BN', 'momentum': None}, 'momentum must be a number'),
-    ('norm_cfg', {'type': 'GN'}, "must give 'num_groups'"),
-    ('norm_cfg', {'eps': 1e-5}, 'must have a type'),
-    ('act_cfg', {'type': 'ELU'}, "got 'ELU'"),
-    ('act_cfg', {'type': 'PReLU', 'num_parameters': 8}, "got 'num_parameters'"),
-    ('act_cfg', {'type': 'GELU', 'approximate': 'erf'}, "one of 'none', 'tanh'; got 'erf'"),
-    ('conv_cfg', {'type': 'DCN'}, "one of Conv2d, Conv; got 'DCN'"),
-    ('conv_cfg', {'type': 'Conv2d', 'padding_mode': 'circular'}, "takes no arguments in MindSpore; got 'padding_mode'"),
-], ids=lambda value: value if isinstance(value, str) else None)  # yapf: disable
+@pytest.mark.parametrize(
+    ('argument', 'cfg', 'message'),
+    [
+        ('norm_cfg', {'type': 'IN'}, "one of BN, BN2d, SyncBN, GN, LN2d; got 'IN'"),
+        ('norm_cfg', {'type': 'mmdet.BN'}, "got 'mmdet.BN'"),
+        ('norm_cfg', {'type': 'SyncBN'}, "'SyncBN' exists in MindSpore on Ascend only"),
+        ('norm_cfg', {'type': 'BN', 'affine': False}, "takes eps, momentum, requires_grad in MindSpore; got 'affine'"),
+        ('norm_cfg', {'type': 'BN', 'momentum': None}, 'momentum must be a number'),
+        ('norm_cfg', {'type': 'GN'}, "must give 'num_groups'"),
+        ('norm_cfg', {'eps': 1e-5}, 'must have a type'),
+        ('act_cfg', {'type': 'ELU'}, "got 'ELU'"),
+        ('act_cfg', {'type': 'PReLU', 'num_parameters': 8}, "got 'num_parameters'"),
+        ('act_cfg', {'type': 'GELU', 'approximate': 'erf'}, "one of 'none', 'tanh'; got 'erf'"),
+        ('conv_cfg', {'type': 'DCN'}, "one of Conv2d, Conv; got 'DCN'"),
+        (
+            'conv_cfg',
+            {'type': 'Conv2d', 'padding_mode': 'circular'},
+            "takes no arguments in MindSpore; got 'padding_mode'",
+        ),
+    ],
+    ids=lambda value: value if isinstance(value, str) else None,
+)
 def test_layers_that_mindspore_cannot_build_are_refused(argument, cfg, message):
     with pytest.raises(ArgumentError, match=f'{argument}.*{message}'):
         layers.LayerConfig(**({'conv_cfg': None, 'norm_cfg': BN, 'act_cfg': RELU} | {argument: cfg}))
@@ -101,9 +123,17 @@ def test_max_pool_equals_pytorch(padding, size, training):
 
 
 @pytest.mark.parametrize('size', [(8, 8), (7, 9), (7, 8)])
-@pytest.mark.parametrize(('padding', 'stride', 'dilation'), [
-    ('symmetric', 2, 1), ('symmetric', 1, 1), ('symmetric', 1, 2), ('symmetric', 1, 4), ('same', 2, 1), ('same', 1, 1),
-])  # yapf: disable
+@pytest.mark.parametrize(
+    ('padding', 'stride', 'dilation'),
+    [
+        ('symmetric', 2, 1),
+        ('symmetric', 1, 1),
+        ('symmetric', 1, 2),
+        ('symmetric', 1, 4),
+        ('same', 2, 1),
+        ('same', 1, 1),
+    ],
+)
 def test_shortcut_pool_equals_pytorch(padding, stride, dilation, size):
     x = random(2, 3, *size)
     found = layers.shortcut_pool(3, padding, stride, dilation)(ms.Tensor(x)).asnumpy()

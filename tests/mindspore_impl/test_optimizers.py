@@ -15,20 +15,30 @@ CONFIGS = {
     'sgd with nesterov': dict(optimizer=dict(type='SGD', lr=0.1, momentum=0.9, weight_decay=0.05, nesterov=True)),
     'sgd with dampening': dict(optimizer=dict(type='SGD', lr=0.1, momentum=0.9, dampening=0.5)),
     'sgd, no decay of norms': dict(
-        optimizer=dict(type='SGD', lr=0.1, momentum=0.9, weight_decay=0.5), paramwise_cfg=dict(norm_decay_mult=0)),
+        optimizer=dict(type='SGD', lr=0.1, momentum=0.9, weight_decay=0.5), paramwise_cfg=dict(norm_decay_mult=0)
+    ),
     'sgd, no decay of biases': dict(
-        optimizer=dict(type='SGD', lr=0.1, weight_decay=0.5), paramwise_cfg=dict(bias_decay_mult=0, bias_lr_mult=2)),
+        optimizer=dict(type='SGD', lr=0.1, weight_decay=0.5), paramwise_cfg=dict(bias_decay_mult=0, bias_lr_mult=2)
+    ),
     'sgd, depthwise and flat': dict(
         optimizer=dict(type='SGD', lr=0.1, weight_decay=0.5),
-        paramwise_cfg=dict(dwconv_decay_mult=0.1, flat_decay_mult=0.2)),
+        paramwise_cfg=dict(dwconv_decay_mult=0.1, flat_decay_mult=0.2),
+    ),
     'adamw': dict(optimizer=dict(type='AdamW', lr=0.01)),
     'adamw with betas and amsgrad': dict(
-        optimizer=dict(type='AdamW', lr=0.01, betas=(0.8, 0.9), eps=1e-6, weight_decay=0.3, amsgrad=True)),
+        optimizer=dict(type='AdamW', lr=0.01, betas=(0.8, 0.9), eps=1e-6, weight_decay=0.3, amsgrad=True)
+    ),
     'adamw, custom keys': dict(
         optimizer=dict(type='AdamW', lr=0.01, weight_decay=0.3),
-        paramwise_cfg=dict(custom_keys={'bn': dict(lr_mult=0.1), 'bn.weight': dict(decay_mult=0), 'fc': dict(
-            lr_mult=3, decay_mult=0.5)})),
-}  # yapf: disable
+        paramwise_cfg=dict(
+            custom_keys={
+                'bn': dict(lr_mult=0.1),
+                'bn.weight': dict(decay_mult=0),
+                'fc': dict(lr_mult=3, decay_mult=0.5),
+            }
+        ),
+    ),
+}
 
 
 class Net(nn.Cell):
@@ -116,16 +126,23 @@ def test_frozen_parameters_are_left_out():
     assert 'conv.weight' not in [p.name for p in optimizer.parameters]
 
 
-@pytest.mark.parametrize(('config', 'message'), [
-    (dict(optimizer=dict(type='Lamb', lr=1)), "optim_wrapper.optimizer.type='Lamb' is not supported"),
-    (dict(optimizer=dict(type='SGD', lr=1, momentun=0.9)), 'optim_wrapper.optimizer.momentun=0.9 is not supported'),
-    (dict(optimizer=dict(type='SGD', lr='fast')), "optim_wrapper.optimizer.lr='fast'"),
-    (dict(optimizer=dict(type='SGD', lr=1, nesterov=True)), 'optim_wrapper.optimizer: SGD cannot be built'),
-    (dict(optimizer=dict(type='SGD', lr=1), paramwise_cfg=dict(dcn_offset_lr_mult=0.1)),
-     'optim_wrapper.paramwise_cfg.dcn_offset_lr_mult=0.1 is not supported'),
-    (dict(optimizer=dict(type='SGD', lr=1), paramwise_cfg=dict(custom_keys={'fc': dict(momentum=0)})),
-     'optim_wrapper.paramwise_cfg.custom_keys.fc.momentum=0 is not supported'),
-])  # yapf: disable
+@pytest.mark.parametrize(
+    ('config', 'message'),
+    [
+        (dict(optimizer=dict(type='Lamb', lr=1)), "optim_wrapper.optimizer.type='Lamb' is not supported"),
+        (dict(optimizer=dict(type='SGD', lr=1, momentun=0.9)), 'optim_wrapper.optimizer.momentun=0.9 is not supported'),
+        (dict(optimizer=dict(type='SGD', lr='fast')), "optim_wrapper.optimizer.lr='fast'"),
+        (dict(optimizer=dict(type='SGD', lr=1, nesterov=True)), 'optim_wrapper.optimizer: SGD cannot be built'),
+        (
+            dict(optimizer=dict(type='SGD', lr=1), paramwise_cfg=dict(dcn_offset_lr_mult=0.1)),
+            'optim_wrapper.paramwise_cfg.dcn_offset_lr_mult=0.1 is not supported',
+        ),
+        (
+            dict(optimizer=dict(type='SGD', lr=1), paramwise_cfg=dict(custom_keys={'fc': dict(momentum=0)})),
+            'optim_wrapper.paramwise_cfg.custom_keys.fc.momentum=0 is not supported',
+        ),
+    ],
+)
 def test_what_cannot_be_is_refused(config, message):
     with pytest.raises(ConfigError, match=message):
         build_optimizer(Net(), config)

@@ -21,7 +21,8 @@ CONFIGS = {
     'warm-up to a factor': dict(type='LinearLR', start_factor=0.5, end_factor=0.1, end=4),
     'cosine by epoch': dict(type='CosineAnnealingLR', eta_min=0.01),
     'cosine with a ratio, risen again': dict(
-        type='CosineAnnealingLR', T_max=3, eta_min_ratio=0.1, convert_to_iter_based=True),
+        type='CosineAnnealingLR', T_max=3, eta_min_ratio=0.1, convert_to_iter_based=True
+    ),
     'step': dict(type='StepLR', step_size=2, gamma=0.3),
     'step by iteration': dict(type='StepLR', step_size=2, convert_to_iter_based=True),
     'steps within a span': dict(type='StepLR', step_size=1, gamma=0.5, begin=2, end=5),
@@ -31,8 +32,13 @@ CONFIGS = {
     'poly of power 2': dict(type='PolyLR', power=2, eta_min=1e-4, begin=1),
     'one cycle': dict(type='OneCycleLR', eta_max=0.7, by_epoch=False),
     'one cycle, three linear phases': dict(
-        type='OneCycleLR', eta_max=0.7, total_steps=EPOCHS, three_phase=True, anneal_strategy='linear',
-        convert_to_iter_based=True),
+        type='OneCycleLR',
+        eta_max=0.7,
+        total_steps=EPOCHS,
+        three_phase=True,
+        anneal_strategy='linear',
+        convert_to_iter_based=True,
+    ),
     'one cycle before steps': [
         dict(type='OneCycleLR', eta_max=0.7, by_epoch=False),
         dict(type='CosineAnnealingLR', eta_min_ratio=0.1, begin=3),
@@ -51,8 +57,9 @@ def _mmengine_rates(config, epochs=EPOCHS, epoch_length=EPOCH_LENGTH):
     for item in [config] if isinstance(config, dict) else config or []:
         item = dict(item)
         item.setdefault('end', epochs if item.get('by_epoch', True) else epochs * epoch_length)
-        schedulers.append(PARAM_SCHEDULERS.build(
-            item, default_args=dict(optimizer=optimizer, epoch_length=epoch_length)))
+        schedulers.append(
+            PARAM_SCHEDULERS.build(item, default_args=dict(optimizer=optimizer, epoch_length=epoch_length))
+        )
     rates = []
     for iteration in range(epochs * epoch_length):
         rates.append([group['lr'] for group in optimizer.param_groups])
@@ -96,15 +103,18 @@ def test_replaying_gives_the_rates_of_the_uninterrupted_training(name):
         assert rates.values == uninterrupted[done]
 
 
-@pytest.mark.parametrize(('config', 'message'), [
-    (dict(type='ReduceOnPlateauLR'), "param_scheduler.0.type='ReduceOnPlateauLR' is not supported"),
-    (dict(type='CosineAnnealingMomentum'), 'param_scheduler.0.type'),
-    (dict(type='StepLR', step_size=1, gama=0.1), 'param_scheduler.0.gama=0.1 is not supported'),
-    (dict(type='StepLR'), 'param_scheduler.0: StepLR cannot be built'),
-    (dict(type='LinearLR', start_factor=2), 'start_factor=2 must be between 0 and 1'),
-    (dict(type='PolyLR', begin=9), 'must be larger than begin=9'),
-    (dict(type='OneCycleLR', eta_max=1, total_steps=2), 'total_steps=2 must not be less'),
-])  # yapf: disable
+@pytest.mark.parametrize(
+    ('config', 'message'),
+    [
+        (dict(type='ReduceOnPlateauLR'), "param_scheduler.0.type='ReduceOnPlateauLR' is not supported"),
+        (dict(type='CosineAnnealingMomentum'), 'param_scheduler.0.type'),
+        (dict(type='StepLR', step_size=1, gama=0.1), 'param_scheduler.0.gama=0.1 is not supported'),
+        (dict(type='StepLR'), 'param_scheduler.0: StepLR cannot be built'),
+        (dict(type='LinearLR', start_factor=2), 'start_factor=2 must be between 0 and 1'),
+        (dict(type='PolyLR', begin=9), 'must be larger than begin=9'),
+        (dict(type='OneCycleLR', eta_max=1, total_steps=2), 'total_steps=2 must not be less'),
+    ],
+)
 def test_what_cannot_be_is_refused(config, message):
     with pytest.raises(ConfigError, match=message):
         LearningRates([config], BASES, EPOCH_LENGTH, EPOCHS, EPOCHS * EPOCH_LENGTH)

@@ -25,8 +25,10 @@ def test_trains_a_real_network_and_says_how_to_test_it(job):
     lines = result.stdout.splitlines()
     assert sum('eta: ' in line and 'loss: ' in line for line in lines) == 6
     assert sum('accuracy/top1: ' in line for line in lines) == 2
-    assert lines[-1] == ('done: the checkpoint is work_dirs/job_mindspore/epoch_2.ckpt; test it with: python '
-                         'tools/test.py job.py work_dirs/job_mindspore/epoch_2.ckpt --backend mindspore')
+    assert lines[-1] == (
+        'done: the checkpoint is work_dirs/job_mindspore/epoch_2.ckpt; test it with: python '
+        'tools/test.py job.py work_dirs/job_mindspore/epoch_2.ckpt --backend mindspore'
+    )
     # Nothing of mindspore's own, at the exit neither.
     assert result.stderr == ''
 
@@ -40,15 +42,30 @@ def test_the_command_of_the_last_line_works(job):
     assert set(json.loads((folder / 'metrics.json').read_text())) == {'accuracy/top1', 'accuracy/top5'}
 
 
-@pytest.mark.parametrize(('tool', 'arguments', 'words'), [
-    ('test', ('job.py', 'absent.ckpt'), ('absent.ckpt', 'does not exist')),
-    ('test', ('job.py', 'cut.ckpt'), ('cut.ckpt',)),
-    ('test', ('wider.py', 'work_dirs/job_mindspore/epoch_2.ckpt'), ('epoch_2.ckpt',)),
-    ('train', ('job.py', '--cfg-options', 'optim_wrapper.accumulative_counts=2'),
-     ('optim_wrapper.accumulative_counts=2', '--backend mindspore')),
-    ('train', ('job.py', '--cfg-options', 'train_dataloader.dataset.type=CustomDataset',
-               'train_dataloader.dataset.data_root=nowhere'), ('nowhere', 'does not exist')),
-], ids=['absent', 'truncated', 'another architecture', 'unsupported key', 'no data'])  # yapf: disable
+@pytest.mark.parametrize(
+    ('tool', 'arguments', 'words'),
+    [
+        ('test', ('job.py', 'absent.ckpt'), ('absent.ckpt', 'does not exist')),
+        ('test', ('job.py', 'cut.ckpt'), ('cut.ckpt',)),
+        ('test', ('wider.py', 'work_dirs/job_mindspore/epoch_2.ckpt'), ('epoch_2.ckpt',)),
+        (
+            'train',
+            ('job.py', '--cfg-options', 'optim_wrapper.accumulative_counts=2'),
+            ('optim_wrapper.accumulative_counts=2', '--backend mindspore'),
+        ),
+        (
+            'train',
+            (
+                'job.py',
+                '--cfg-options',
+                'train_dataloader.dataset.type=CustomDataset',
+                'train_dataloader.dataset.data_root=nowhere',
+            ),
+            ('nowhere', 'does not exist'),
+        ),
+    ],
+    ids=['absent', 'truncated', 'another architecture', 'unsupported key', 'no data'],
+)
 def test_bad_input_is_one_line(job, tool, arguments, words):
     folder, _ = job
     (folder / 'cut.ckpt').write_bytes((folder / 'work_dirs/job_mindspore/epoch_2.ckpt').read_bytes()[:-100])

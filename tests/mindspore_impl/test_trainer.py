@@ -104,7 +104,7 @@ def _assert_same(first, second):
 
 
 def _scalars(work_dir):
-    path, = work_dir.glob('*/vis_data/scalars.json')
+    (path,) = work_dir.glob('*/vis_data/scalars.json')
     return [json.loads(line) for line in path.read_text().splitlines()]
 
 
@@ -129,12 +129,14 @@ def _kill_at(monkeypatch, iteration):
 def test_trains_and_tests(capsys):
     work_dir = _train(extra="default_hooks['checkpoint'].update(max_keep_ckpts=2, save_best='auto')\n")
     lines = capsys.readouterr().out.splitlines()
-    assert lines[-1] == ('done: the checkpoint is work/epoch_3.ckpt; test it with: '
-                         'python tools/test.py tiny.py work/epoch_3.ckpt --backend mindspore')
+    assert lines[-1] == (
+        'done: the checkpoint is work/epoch_3.ckpt; test it with: '
+        'python tools/test.py tiny.py work/epoch_3.ckpt --backend mindspore'
+    )
     assert any(re.search(r'Epoch\(train\) \[2/3\]\[4/4\].*lr: .*eta: 0:00:\d\d.*loss: ', line) for line in lines)
     assert sorted(path.name for path in work_dir.glob('epoch_*.ckpt')) == ['epoch_2.ckpt', 'epoch_3.ckpt']
     assert len(list(work_dir.glob('*.state.npz'))) == 2
-    best, = work_dir.glob('best_accuracy_top1_epoch_*.ckpt')
+    (best,) = work_dir.glob('best_accuracy_top1_epoch_*.ckpt')
     assert not list(work_dir.glob('.unfinished*'))
 
     validations = [values for values in _scalars(work_dir) if 'accuracy/top1' in values]
@@ -150,10 +152,17 @@ def test_scalars_are_those_of_mmengine(trained):
     train = [values for values in scalars if 'loss' in values]
     assert all(list(values) == keys for values in train)
     assert [(values['epoch'], values['iter'], values['step']) for values in train] == [
-        (1, 2, 2), (1, 4, 4), (2, 6, 6), (2, 8, 8), (3, 10, 10), (3, 12, 12)]  # yapf: disable
+        (1, 2, 2),
+        (1, 4, 4),
+        (2, 6, 6),
+        (2, 8, 8),
+        (3, 10, 10),
+        (3, 12, 12),
+    ]
     validations = [values for values in scalars if 'loss' not in values]
     assert [list(values) for values in validations] == [
-        ['accuracy/top1', 'accuracy/top5', 'val_loss', 'data_time', 'time', 'step']] * EPOCHS
+        ['accuracy/top1', 'accuracy/top5', 'val_loss', 'data_time', 'time', 'step']
+    ] * EPOCHS
     assert [values['step'] for values in validations] == [1, 2, 3]
     assert train[-1]['loss'] < train[0]['loss']
 
@@ -163,9 +172,10 @@ RESUMED = {
     'sgd, random seed': "randomness['seed'] = None\ndataset['indices'] = 56\n",
     'adamw, average, clipping, dynamic loss scaling, schedule by epoch': (
         "optim_wrapper.update(type='AmpOptimWrapper', optimizer=dict(type='AdamW', lr=0.01), "
-        "clip_grad=dict(max_norm=0.1), loss_scale=dict(init_scale=8.0, growth_interval=3))\n"
+        'clip_grad=dict(max_norm=0.1), loss_scale=dict(init_scale=8.0, growth_interval=3))\n'
         "custom_hooks = [dict(type='EMAHook', momentum=0.3)]\n"
-        "param_scheduler = dict(type='StepLR', step_size=1, gamma=0.5)\n"),
+        "param_scheduler = dict(type='StepLR', step_size=1, gamma=0.5)\n"
+    ),
 }
 
 
@@ -254,13 +264,15 @@ def test_clipping_limits_the_gradients():
 
 
 def test_an_overflow_leaves_the_weights_and_halves_the_scale():
-    extra = ("optim_wrapper.update(type='AmpOptimWrapper', loss_scale=dict(init_scale=2.0**130))\n"
-             "mindspore = dict(amp_level='O3')\n")
+    extra = (
+        "optim_wrapper.update(type='AmpOptimWrapper', loss_scale=dict(init_scale=2.0**130))\n"
+        "mindspore = dict(amp_level='O3')\n"
+    )
     work_dir = _train(extra)
     first, last = _weights(work_dir / 'epoch_1.ckpt'), _weights(work_dir / 'epoch_3.ckpt')
     np.testing.assert_array_equal(first['fc.weight'], last['fc.weight'])
     meta = json.loads(np.load(state_path(work_dir / 'epoch_3.ckpt'))['meta'].tobytes())
-    assert meta['loss_scale']['value'] == 2.0**(130 - EPOCHS * EPOCH_LENGTH)
+    assert meta['loss_scale']['value'] == 2.0 ** (130 - EPOCHS * EPOCH_LENGTH)
 
 
 @pytest.mark.parametrize('level', ['O2', 'O3', 'auto'])
@@ -294,10 +306,12 @@ REFUSED = {
     "default_hooks['profiler'] = dict(type='ProfilerHook')": 'default_hooks.profiler',
     "default_hooks['checkpoint']['out_dir'] = '/x'": "default_hooks.checkpoint.out_dir='/x'",
     "default_hooks['checkpoint']['save_best'] = 'mAP'": "default_hooks.checkpoint.save_best='mAP'",
-    "default_hooks['visualization'] = dict(type='VisualizationHook', enable=True)":
-        'default_hooks.visualization.enable=True',
-    "visualizer = dict(type='Visualizer', vis_backends=[dict(type='WandbVisBackend')])":
-        "visualizer.vis_backends.0.type='WandbVisBackend'",
+    "default_hooks['visualization'] = dict(type='VisualizationHook', enable=True)": (
+        'default_hooks.visualization.enable=True'
+    ),
+    "visualizer = dict(type='Visualizer', vis_backends=[dict(type='WandbVisBackend')])": (
+        "visualizer.vis_backends.0.type='WandbVisBackend'"
+    ),
     "train_cfg['max_epochs'] = 'many'": "train_cfg.max_epochs='many'",
     "train_cfg['dynamic_intervals'] = [(1, 1)]": 'train_cfg.dynamic_intervals',
     "optim_wrapper['type'] = 'ApexOptimWrapper'": "optim_wrapper.type='ApexOptimWrapper'",
@@ -308,17 +322,17 @@ REFUSED = {
     "train_dataloader['sampler'] = dict(type='RepeatAugSampler')": "train_dataloader.sampler.type='RepeatAugSampler'",
     "dataset['type'] = 'mmdet.CocoDataset'": "train_dataloader.dataset.type='mmdet.CocoDataset'",
     "dataset['type'] = 'Caltech101'": "train_dataloader.dataset.type='Caltech101'",
-    "dataset['pipeline'].insert(0, dict(type='RandAugment'))":
-        "train_dataloader.dataset.pipeline.0.type='RandAugment'",
-    "data_preprocessor['batch_augments'] = dict(augments=[dict(type='CutMix', alpha=1)])":
-        'data_preprocessor.batch_augments',
+    "dataset['pipeline'].insert(0, dict(type='RandAugment'))": "train_dataloader.dataset.pipeline.0.type='RandAugment'",
+    "data_preprocessor['batch_augments'] = dict(augments=[dict(type='CutMix', alpha=1)])": (
+        'data_preprocessor.batch_augments'
+    ),
     'val_cfg = dict(fp16=True)': 'val_cfg.fp16=True',
     "val_evaluator = dict(type='ConfusionMatrix')": "val_evaluator.type='ConfusionMatrix'",
     "val_evaluator['topk'] = (1, 50)": 'val_evaluator.topk',
     "mindspore = dict(amp_level='O1')": "mindspore.amp_level='O1'",
     "param_scheduler = dict(type='ReduceOnPlateauLR')": "param_scheduler.0.type='ReduceOnPlateauLR'",
     "randomness['unknown'] = 1": 'randomness.unknown=1',
-}  # yapf: disable
+}
 
 
 @pytest.mark.parametrize('extra', REFUSED)
@@ -426,8 +440,9 @@ trainer.train(load_config('tiny.py'), TrainOptions(work_dir=sys.argv[1], resume=
 
 def _start(work_dir, resume=''):
     driver = DRIVER.format(tests=str(Path(__file__).parent))
-    return subprocess.Popen([sys.executable, '-c', driver, work_dir, resume], stdout=subprocess.DEVNULL,
-                            stderr=subprocess.PIPE, text=True)
+    return subprocess.Popen(
+        [sys.executable, '-c', driver, work_dir, resume], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+    )
 
 
 def test_without_torch_sigkill_and_resume_end_bit_equal():

@@ -28,16 +28,15 @@ EXACT = {
     'random crop': dict(type='RandomCrop', crop_size=32),
     'random crop with padding': dict(type='RandomCrop', crop_size=(32, 40), padding=4, pad_val=(7, 8, 9)),
     'random crop with four paddings': dict(type='RandomCrop', crop_size=32, padding=(1, 2, 3, 4)),
-    'random crop of a small image': dict(
-        type='RandomCrop', crop_size=70, pad_if_needed=True, padding_mode='reflect'),
+    'random crop of a small image': dict(type='RandomCrop', crop_size=70, pad_if_needed=True, padding_mode='reflect'),
     'random crop of an image that is too small': dict(type='RandomCrop', crop_size=50),
     'random resized crop': dict(type='RandomResizedCrop', scale=32),
     'random resized crop by pillow': dict(type='RandomResizedCrop', scale=(24, 32), backend='pillow'),
     'random resized crop that falls back': dict(
-        type='RandomResizedCrop', scale=32, crop_ratio_range=(3.0, 4.0), aspect_ratio_range=(0.5, 0.6)),
+        type='RandomResizedCrop', scale=32, crop_ratio_range=(3.0, 4.0), aspect_ratio_range=(0.5, 0.6)
+    ),
     'flip': dict(type='RandomFlip', prob=0.5),
-    'flip every way': dict(
-        type='RandomFlip', prob=[0.3, 0.3, 0.3], direction=['horizontal', 'vertical', 'diagonal']),
+    'flip every way': dict(type='RandomFlip', prob=[0.3, 0.3, 0.3], direction=['horizontal', 'vertical', 'diagonal']),
     'flip any way': dict(type='RandomFlip', prob=0.9, direction=['horizontal', 'vertical']),
     'colours': dict(type='ColorJitter', brightness=0.4, contrast=0.4, saturation=0.4),
     'colours and hue': dict(type='ColorJitter', brightness=(0.5, 0.9), contrast=0.9, saturation=0.2, hue=0.5),
@@ -97,11 +96,14 @@ def test_reads_files_as_mmcv_does(tmp_path, image, suffix, mode):
     np.testing.assert_array_equal(ours, LoadImageFromFile()(dict(img_path=path))['img'])
 
 
-@pytest.mark.parametrize('config', [
-    dict(mean=[123.675, 116.28, 103.53], std=[58.395, 57.12, 57.375], to_rgb=True),
-    dict(mean=[78.0, 79.0, 80.0], std=[96.0, 95.0, 94.0], to_rgb=False),
-    dict(mean=None, std=None, to_rgb=False, num_classes=7),
-])
+@pytest.mark.parametrize(
+    'config',
+    [
+        dict(mean=[123.675, 116.28, 103.53], std=[58.395, 57.12, 57.375], to_rgb=True),
+        dict(mean=[78.0, 79.0, 80.0], std=[96.0, 95.0, 94.0], to_rgb=False),
+        dict(mean=None, std=None, to_rgb=False, num_classes=7),
+    ],
+)
 def test_normalises_as_mmpretrain_does(config, image):
     torch = pytest.importorskip('torch')
     pytest.importorskip('mmpretrain')
@@ -113,16 +115,19 @@ def test_normalises_as_mmpretrain_does(config, image):
     np.testing.assert_array_equal(Preprocessor(config)(batch), theirs)
 
 
-@pytest.mark.parametrize(('config', 'message'), [
-    (dict(type='AutoAugment', policies='imagenet'), "pipeline.1.type='AutoAugment' is not supported"),
-    (dict(type='CenterCrop', crop_size=8, efficientnet_style=True), 'pipeline.1.efficientnet_style=True is not'),
-    (dict(type='CenterCrop'), 'pipeline.1: CenterCrop cannot be built'),
-    (dict(type='Resize', scale=8, interpolation='lanczos'), "pipeline.1.interpolation='lanczos' is not supported"),
-    (dict(type='RandomFlip', prob=1.5), r'pipeline.1.prob=1.5 is not supported'),
-    (dict(type='ColorJitter', brightness=1, backend='cv2'), "pipeline.1.backend='cv2' is not supported"),
-    (dict(type='RandomCrop', crop_size=8, pad_val=7), r'pipeline.1.pad_val=7 is not supported'),
-    (dict(type='LoadImageFromFile'), 'pipeline must have no LoadImageFromFile'),
-])  # yapf: disable
+@pytest.mark.parametrize(
+    ('config', 'message'),
+    [
+        (dict(type='AutoAugment', policies='imagenet'), "pipeline.1.type='AutoAugment' is not supported"),
+        (dict(type='CenterCrop', crop_size=8, efficientnet_style=True), 'pipeline.1.efficientnet_style=True is not'),
+        (dict(type='CenterCrop'), 'pipeline.1: CenterCrop cannot be built'),
+        (dict(type='Resize', scale=8, interpolation='lanczos'), "pipeline.1.interpolation='lanczos' is not supported"),
+        (dict(type='RandomFlip', prob=1.5), r'pipeline.1.prob=1.5 is not supported'),
+        (dict(type='ColorJitter', brightness=1, backend='cv2'), "pipeline.1.backend='cv2' is not supported"),
+        (dict(type='RandomCrop', crop_size=8, pad_val=7), r'pipeline.1.pad_val=7 is not supported'),
+        (dict(type='LoadImageFromFile'), 'pipeline must have no LoadImageFromFile'),
+    ],
+)
 def test_what_cannot_be_is_refused(config, message):
     with pytest.raises(ConfigError, match=message):
         Pipeline([dict(type='Resize', scale=8), config, dict(type='PackInputs')], 'pipeline', has_files=False)
@@ -142,14 +147,17 @@ def test_a_damaged_image_is_named(tmp_path):
         build_transform(dict(type='LoadImageFromFile'), 'pipeline')(str(path), None)
 
 
-@pytest.mark.parametrize(('config', 'key'), [
-    (dict(batch_augments=dict(augments=dict(type='Mixup', alpha=0.8))), 'batch_augments'),
-    (dict(to_onehot=True), 'to_onehot'),
-    (dict(pad_size_divisor=32), 'pad_size_divisor'),
-    (dict(type='DetDataPreprocessor'), 'type'),
-    (dict(mean=[1.0, 1.0, 1.0]), 'std'),
-    (dict(bgr_to_rgb=True), 'bgr_to_rgb'),
-])  # yapf: disable
+@pytest.mark.parametrize(
+    ('config', 'key'),
+    [
+        (dict(batch_augments=dict(augments=dict(type='Mixup', alpha=0.8))), 'batch_augments'),
+        (dict(to_onehot=True), 'to_onehot'),
+        (dict(pad_size_divisor=32), 'pad_size_divisor'),
+        (dict(type='DetDataPreprocessor'), 'type'),
+        (dict(mean=[1.0, 1.0, 1.0]), 'std'),
+        (dict(bgr_to_rgb=True), 'bgr_to_rgb'),
+    ],
+)
 def test_preprocessing_that_cannot_be_is_refused(config, key):
     with pytest.raises(ConfigError, match=f'data_preprocessor.{key}='):
         Preprocessor(config)

@@ -40,8 +40,9 @@ def python(tmp_path_factory) -> Path:
             if not link.exists():
                 link.symlink_to(distribution.locate_file(entry))
     offline = ('--quiet', '--no-deps', '--no-build-isolation', '--no-index')
-    subprocess.run([sys.executable, '-m', 'pip', 'install', *offline, '--target', site, ROOT],
-                   check=True, capture_output=True)
+    subprocess.run(
+        [sys.executable, '-m', 'pip', 'install', *offline, '--target', site, ROOT], check=True, capture_output=True
+    )
     return folder / 'bin' / 'python'
 
 
@@ -65,8 +66,17 @@ for name in ('shufflenet_v1_g3_0.5x', 'shufflenet_v2_0.5x'):
 
 def test_trains_the_main_job(python, tmp_path):
     options = ['train_cfg.max_epochs=2', 'model.backbone.widen_factor=0.5', 'train_dataloader.batch_size=721']
-    output = run(python, str(ROOT / 'tools/train.py'), str(ROOT / 'configs/shufflenet_v1_g3.py'),
-                 '--backend', 'mindspore', '--work-dir', str(tmp_path / 'work'), '--cfg-options', *options,
-                 cwd=tmp_path)
+    output = run(
+        python,
+        str(ROOT / 'tools/train.py'),
+        str(ROOT / 'configs/shufflenet_v1_g3.py'),
+        '--backend',
+        'mindspore',
+        '--work-dir',
+        str(tmp_path / 'work'),
+        '--cfg-options',
+        *options,
+        cwd=tmp_path,
+    )
     assert 'test it with' in output
     assert list((tmp_path / 'work').glob('*.ckpt'))

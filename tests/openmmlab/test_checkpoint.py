@@ -37,12 +37,16 @@ def test_training_logs_are_read(tmp_path):
     assert content['array'].tolist() == [0, 1, 2]
 
 
-@pytest.mark.parametrize('function_and_args', [
-    (Path.touch, Path('exploded')),
-    (getattr, OrderedDict, 'fromkeys'),
-    (getattr, HistoryBuffer, '__init__'),
-    (eval, '1 + 1'),
-], ids=['method', 'getattr', 'getattr-private', 'eval'])
+@pytest.mark.parametrize(
+    'function_and_args',
+    [
+        (Path.touch, Path('exploded')),
+        (getattr, OrderedDict, 'fromkeys'),
+        (getattr, HistoryBuffer, '__init__'),
+        (eval, '1 + 1'),
+    ],
+    ids=['method', 'getattr', 'getattr-private', 'eval'],
+)
 def test_code_is_refused(tmp_path, monkeypatch, function_and_args):
     monkeypatch.chdir(tmp_path)
     torch.save({'state_dict': {}, 'x': Call(*function_and_args)}, 'code.pth')

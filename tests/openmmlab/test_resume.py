@@ -84,8 +84,9 @@ def test_killed_in_mid_epoch(tmp_path, threads):
     resumed = run_tool('train', config, '--work-dir', 'killed', '--resume', 'auto', cwd=tmp_path, **path)
     assert resumed.returncode == 0, resumed.stderr
     assert 'resumed epoch: 1' in resumed.stdout
-    whole = run_tool('train', config, '--work-dir', 'whole', '--cfg-options', f'randomness.seed={seed}',
-                     cwd=tmp_path, **path)
+    whole = run_tool(
+        'train', config, '--work-dir', 'whole', '--cfg-options', f'randomness.seed={seed}', cwd=tmp_path, **path
+    )
     assert whole.returncode == 0, whole.stderr
     a, b = (read_checkpoint(tmp_path / name / 'epoch_3.pth') for name in ('killed', 'whole'))
     assert_same_training(a, b)
@@ -107,7 +108,7 @@ def test_cut_while_saving(tmp_path, whole, monkeypatch):
 
     def put_half(self, content, path):
         if 'epoch_2' in str(path):
-            put(self, content[:len(content) // 2], path)
+            put(self, content[: len(content) // 2], path)
             raise Cut
         put(self, content, path)
 

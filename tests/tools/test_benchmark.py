@@ -22,10 +22,16 @@ from shufflenet_zoo.errors import BenchmarkError
 SUBJECT, OTHER_FORM = Case('ours/v2', 'traced', 1, 'deploy'), Case('ours/v2', 'eager', 1)
 PEER, SLOW_PEER = Case('torchvision/v2', 'eager', 1), Case('mmpretrain/v1', 'eager', 1)
 RESULTS = measure.Results(
-    times={str(SUBJECT): [1.0, 2.0, 3.0, 2.0], str(OTHER_FORM): [8.0] * 4, str(PEER): [5.0, 4.0, 6.0, 5.0],
-           str(SLOW_PEER): [50.0] * 4},
+    times={
+        str(SUBJECT): [1.0, 2.0, 3.0, 2.0],
+        str(OTHER_FORM): [8.0] * 4,
+        str(PEER): [5.0, 4.0, 6.0, 5.0],
+        str(SLOW_PEER): [50.0] * 4,
+    },
     starts={str(SUBJECT): {'seconds': 3.0, 'peak_mib': 100.0, 'tensors_mib': 10.0}},
-    machine=measure.describe_machine(2), peaks={'multiply_adds': 1e11, 'bytes': 1e10})
+    machine=measure.describe_machine(2),
+    peaks={'multiply_adds': 1e11, 'bytes': 1e10},
+)
 
 
 def test_ratio_is_that_of_the_fastest_medians():
@@ -71,12 +77,25 @@ def test_every_case_can_be_built_and_every_ratio_is_measured():
         assert len({case.batch for case in ratio.cases}) == 1
 
 
-@pytest.mark.parametrize('process, network, count', [('torch', 'torchvision/mobilenet_v3_small', 1),
-                                                     ('mindspore', 'ours/v2', 2)])
+@pytest.mark.parametrize(
+    'process, network, count', [('torch', 'torchvision/mobilenet_v3_small', 1), ('mindspore', 'ours/v2', 2)]
+)
 def test_measures_in_turns_in_a_process_of_its_own(call, tmp_path, process, network, count):
     status, output, errors = call(
-        'benchmark', '--processes', process, '--networks', network, '--batches', 1, '--seconds', 0, '--threads', 1,
-        '--out', tmp_path / 'out')
+        'benchmark',
+        '--processes',
+        process,
+        '--networks',
+        network,
+        '--batches',
+        1,
+        '--seconds',
+        0,
+        '--threads',
+        1,
+        '--out',
+        tmp_path / 'out',
+    )
     assert status == 0, errors
     assert any(network in line for line in output)
     found = json.loads((tmp_path / 'out' / 'results.json').read_text())
@@ -102,7 +121,8 @@ def test_environment_of_a_process(monkeypatch):
 
 def test_checkpointing_saves_activations():
     plain, checkpointed = (
-        measure._work('start', [Case('ours/v2', 'training', 4, form)], 1, 0) for form in ('plain', 'checkpointed'))
+        measure._work('start', [Case('ours/v2', 'training', 4, form)], 1, 0) for form in ('plain', 'checkpointed')
+    )
     assert checkpointed['tensors_mib'] <= 0.55 * plain['tensors_mib']
     assert plain['seconds'] > 0 and plain['peak_mib'] > plain['tensors_mib'] > 0
 
@@ -130,7 +150,12 @@ def test_the_answer_of_a_worker_is_json():
 
 def test_engines_print_nothing_into_the_answer():
     orders = {'job': 'start', 'cases': [Case('torchvision/v2', 'onnxruntime', 1).as_dict()], 'threads': 1, 'seconds': 0}
-    worker = subprocess.run([sys.executable, '-m', 'shufflenet_zoo.benchmark.worker'], input=json.dumps(orders),
-                            capture_output=True, text=True, check=True, env=measure.os.environ | {
-                                'BENCHMARK_START': '0'})
+    worker = subprocess.run(
+        [sys.executable, '-m', 'shufflenet_zoo.benchmark.worker'],
+        input=json.dumps(orders),
+        capture_output=True,
+        text=True,
+        check=True,
+        env=measure.os.environ | {'BENCHMARK_START': '0'},
+    )
     assert set(json.loads(worker.stdout)) == {'seconds', 'peak_mib'}

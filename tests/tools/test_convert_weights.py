@@ -19,6 +19,7 @@ TOOL = Path(__file__).resolve().parents[2] / 'tools' / 'convert_weights.py'
 @pytest.fixture
 def convert(call):
     """Calls the tool; returns its exit status, output and errors as texts."""
+
     def run(*arguments):
         status, output, errors = call('convert_weights', *arguments)
         return status, '\n'.join(output), ''.join(f'{line}\n' for line in errors)
@@ -52,12 +53,20 @@ def test_torchvision_to_both_frameworks_and_back(convert, source, tmp_path):
 
 
 def test_it_runs_as_a_program(source, tmp_path):
-    done = subprocess.run([sys.executable, str(TOOL), str(source), str(tmp_path / 'a.safetensors')],
-                          capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, str(TOOL), str(source), str(tmp_path / 'a.safetensors')],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert (done.returncode, done.stderr) == (0, '')
     assert (tmp_path / 'a.safetensors').is_file()
-    done = subprocess.run([sys.executable, str(TOOL), str(tmp_path / 'none.pth'), str(tmp_path / 'b.pth')],
-                          capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, str(TOOL), str(tmp_path / 'none.pth'), str(tmp_path / 'b.pth')],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert done.returncode == 2
     assert done.stderr == f'error: checkpoint {tmp_path / "none.pth"} does not exist; give a weight file\n'
 
@@ -94,8 +103,10 @@ def test_bad_sources_end_with_one_line_and_leave_the_destination(fault, convert,
     assert {path.name for path in tmp_path.iterdir()} == {'bad.pth', 'destination.pth'}
 
 
-@pytest.mark.parametrize(('data', 'told'), [(b'', 'is empty'), (b'no weights at all', 'damaged|cannot be read'),
-                                            (None, 'cannot be read|damaged')])
+@pytest.mark.parametrize(
+    ('data', 'told'),
+    [(b'', 'is empty'), (b'no weights at all', 'damaged|cannot be read'), (None, 'cannot be read|damaged')],
+)
 @pytest.mark.parametrize('suffix', ['.pth', '.safetensors', '.ckpt', '.npz'])
 def test_damaged_sources(suffix, data, told, convert, source, tmp_path):
     bad = tmp_path / f'bad{suffix}'
@@ -158,15 +169,21 @@ test_dataloader = dict(batch_size=355)
 @pytest.mark.parametrize('suffix', ['.pth', '.safetensors'])
 def test_evaluation_takes_converted_files_of_its_network_alone(suffix, tmp_path, call):
     """megvii's eight groups keep their shuffle order, without which equal shapes would load and compute nonsense."""
-    state = make_weights('megvii', {'type': 'ShuffleNetV1', 'groups': 8, 'widen_factor': 0.5, 'stem_rule': 'megvii',
-                                    'shuffle_order': 'megvii'}, classes=10).tensors
+    state = make_weights(
+        'megvii',
+        {'type': 'ShuffleNetV1', 'groups': 8, 'widen_factor': 0.5, 'stem_rule': 'megvii', 'shuffle_order': 'megvii'},
+        classes=10,
+    ).tensors
     torch.save({key: torch.from_numpy(value) for key, value in state.items()}, tmp_path / 'megvii.pth')
     convert_file(tmp_path / 'megvii.pth', tmp_path / f'ours{suffix}')
     for order, expected in (('megvii', 0), ('paper', 2)):
-        write_config(tmp_path / 'config.py', f"""
+        write_config(
+            tmp_path / 'config.py',
+            f"""
 model['backbone'].update(groups=8, stem_rule='megvii', shuffle_order={order!r}, small_stem=False)
 test_dataloader['dataset']['pipeline'].insert(0, dict(type='Resize', scale=64))
-""")
+""",
+        )
         status, _, errors = call('test', 'config.py', f'ours{suffix}')
         assert status == expected, errors
         assert any("shuffle_order='megvii' (the config has 'paper')" in line for line in errors) == (order == 'paper')

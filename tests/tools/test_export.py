@@ -29,6 +29,7 @@ def test_writes_a_file_that_classifies_as_the_test_tool(call, trained, tmp_path,
 def assert_like_the_test_tool(call, config, checkpoint, tmp_path, loaded, metadata) -> None:
     """Prepare the test images by the file's metadata alone; compare with what tools/test.py finds."""
     import mmengine
+
     status, _, errors = call('test', config, checkpoint, '--out', tmp_path / 'found.pkl', '--device', 'cpu')
     assert status == 0, errors
     arrays = digits.load_split('test')[0][:64].astype(np.float32)
@@ -47,8 +48,9 @@ def test_quantizes_and_prints_accuracies(call, trained, tmp_path, monkeypatch, n
     target = exporter.load_format(name)
     whole, small = tmp_path / f'whole{target.suffix}', tmp_path / f'small{target.suffix}'
     assert call('export', config, checkpoint, '--format', name, '--out', whole)[0] == 0
-    status, output, errors = call('export', config, checkpoint, '--format', name, '--int8', '--calibration', 16,
-                                  '--out', small)
+    status, output, errors = call(
+        'export', config, checkpoint, '--format', name, '--int8', '--calibration', 16, '--out', small
+    )
     assert status == 0, errors
     assert 'top-1 on the test data' in output[-2] and '% in int8' in output[-2]
     # The last part holds the weights.
@@ -59,8 +61,18 @@ def test_quantizes_and_prints_accuracies(call, trained, tmp_path, monkeypatch, n
 
 def test_a_file_of_other_decisions_is_removed(refused, trained, monkeypatch):
     monkeypatch.setattr(exporter, 'MIN_AGREEMENT', 1.1)
-    refused('export', *trained, '--format', 'onnx', '--int8', '--calibration', 4, '--out', 'm.onnx',
-            words=('decides like the live model on', '--calibration'))
+    refused(
+        'export',
+        *trained,
+        '--format',
+        'onnx',
+        '--int8',
+        '--calibration',
+        4,
+        '--out',
+        'm.onnx',
+        words=('decides like the live model on', '--calibration'),
+    )
 
 
 def test_a_file_that_differs_is_removed(refused, trained, monkeypatch):
@@ -75,28 +87,42 @@ def test_an_existing_file_survives_a_failure(call, trained, tmp_path, monkeypatc
     assert (tmp_path / 'm.onnx').read_text() == 'mine'
 
 
-@pytest.mark.parametrize(('options', 'words'), [
-    (('--format', 'onnx', '--int8'), ('--int8 needs calibration data', '--calibration N')),
-    (('--format', 'onnx', '--calibration', 4), ('--calibration is for --int8 only',)),
-    (('--format', 'torchscript', '--int8', '--calibration', 4), ('--int8', 'torchscript holds fp32, fp16')),
-    (('--format', 'onnx', '--out', 'model.pt'), ('--out model.pt', '*.onnx')),
-    (('--format', 'mindir'), ('mindir', '--backend mindspore')),
-    (('--format', 'openvino', '--backend', 'mindspore'), ('openvino', '--backend torch')),
-])
+@pytest.mark.parametrize(
+    ('options', 'words'),
+    [
+        (('--format', 'onnx', '--int8'), ('--int8 needs calibration data', '--calibration N')),
+        (('--format', 'onnx', '--calibration', 4), ('--calibration is for --int8 only',)),
+        (('--format', 'torchscript', '--int8', '--calibration', 4), ('--int8', 'torchscript holds fp32, fp16')),
+        (('--format', 'onnx', '--out', 'model.pt'), ('--out model.pt', '*.onnx')),
+        (('--format', 'mindir'), ('mindir', '--backend mindspore')),
+        (('--format', 'openvino', '--backend', 'mindspore'), ('openvino', '--backend torch')),
+    ],
+)
 def test_bad_options(refused, trained, options, words):
     pytest.importorskip('mindspore')
     refused('export', *trained, *options, words=words)
 
 
 def test_calibration_data_that_is_not_there(refused, trained, tmp_path):
-    refused('export', *trained, '--format', 'onnx', '--int8', '--calibration', 4, '--cfg-options',
-            'train_dataloader.dataset.type=CustomDataset', 'train_dataloader.dataset.data_root=/nowhere/data',
-            words=('/nowhere/data', 'does not exist'))
+    refused(
+        'export',
+        *trained,
+        '--format',
+        'onnx',
+        '--int8',
+        '--calibration',
+        4,
+        '--cfg-options',
+        'train_dataloader.dataset.type=CustomDataset',
+        'train_dataloader.dataset.data_root=/nowhere/data',
+        words=('/nowhere/data', 'does not exist'),
+    )
 
 
 def test_untrained_checkpoint(refused, trained, tmp_path_factory):
     from shufflenet_zoo.config import load_config
     from shufflenet_zoo.openmmlab.predictor import build_model
+
     path = tmp_path_factory.mktemp('untrained') / 'initial.pth'
     torch.save(build_model(load_config(trained[0])).state_dict(), path)
     refused('export', trained[0], path, '--format', 'onnx', words=('initial.pth', 'untrained'))

@@ -104,10 +104,11 @@ def test_detects(call, images, tmp_path):
         model.bbox_head.retina_cls.bias[79::80] = 9
     torch.save({'state_dict': model.state_dict()}, tmp_path / 'detector.pth')
     narrow = ['--cfg-options', 'model.backbone.widen_factor=0.5', 'model.test_cfg.max_per_img=3']
-    status, output, errors = call('predict', DETECTOR, tmp_path / 'detector.pth', images[0][0], '--json', '--out',
-                                  'drawn', *narrow)
+    status, output, errors = call(
+        'predict', DETECTOR, tmp_path / 'detector.pth', images[0][0], '--json', '--out', 'drawn', *narrow
+    )
     assert status == 0, errors
-    found, = json.loads('\n'.join(output))
+    (found,) = json.loads('\n'.join(output))
     assert len(found['predictions']) == 3
     for entry in found['predictions']:
         left, top, right, bottom = entry['box']
@@ -115,8 +116,9 @@ def test_detects(call, images, tmp_path):
         # In pixels of the file, which was enlarged to 320x320 for the network.
         assert 0 <= left < right <= 8 and 0 <= top < bottom <= 8
     assert Path('drawn/digit0.png').is_file()
-    status, output, errors = call('predict', DETECTOR, tmp_path / 'detector.pth', images[0][0], '--score-thr', 1,
-                                  *narrow)
+    status, output, errors = call(
+        'predict', DETECTOR, tmp_path / 'detector.pth', images[0][0], '--score-thr', 1, *narrow
+    )
     assert (status, output[1].split()[1:]) == (0, ['(nothing', 'found)']), errors
 
 

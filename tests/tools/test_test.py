@@ -52,13 +52,16 @@ def test_tta_averages_flips(call, trained):
     assert averaged.sum(1) == pytest.approx(np.ones(64), abs=1e-5)
 
 
-@pytest.mark.parametrize(('options', 'words'), [
-    (('--out', 'out.txt'), ('out.txt', '.pkl')),
-    (('--out', 'absent/out.pkl'), ('absent', 'does not exist')),
-    (('--device', 'cuda'), ('--device cuda',)),
-    (('--cfg-options', 'test_evaluator=None'), ('test_evaluator',)),
-    (('--show', '--cfg-options', 'default_hooks.visualization=None'), ('visualization',)),
-])
+@pytest.mark.parametrize(
+    ('options', 'words'),
+    [
+        (('--out', 'out.txt'), ('out.txt', '.pkl')),
+        (('--out', 'absent/out.pkl'), ('absent', 'does not exist')),
+        (('--device', 'cuda'), ('--device cuda',)),
+        (('--cfg-options', 'test_evaluator=None'), ('test_evaluator',)),
+        (('--show', '--cfg-options', 'default_hooks.visualization=None'), ('visualization',)),
+    ],
+)
 def test_wrong_options(refused, trained, options, words):
     refused('test', *trained, *options, words=words)
 
@@ -82,10 +85,22 @@ def test_checkpoint_must_fit(refused, trained):
     refused('test', config, name, words=(name, '2 weights missing (head.fc.weight, head.fc.bias)'))
     name = save('surplus.pth', weights | {'head.extra': torch.zeros(1)})
     refused('test', config, name, words=(name, '1 weights unexpected (head.extra)'))
-    refused('test', config, checkpoint, '--cfg-options', 'model.backbone.groups=1',
-            words=(str(checkpoint), 'groups=3 (the config has 1)'))
-    refused('test', config, checkpoint, '--cfg-options', 'model.head.num_classes=11',
-            words=(str(checkpoint), '2 weights of other shape', 'instead of'))
+    refused(
+        'test',
+        config,
+        checkpoint,
+        '--cfg-options',
+        'model.backbone.groups=1',
+        words=(str(checkpoint), 'groups=3 (the config has 1)'),
+    )
+    refused(
+        'test',
+        config,
+        checkpoint,
+        '--cfg-options',
+        'model.head.num_classes=11',
+        words=(str(checkpoint), '2 weights of other shape', 'instead of'),
+    )
     name = save('wordy.pth', {'head': 'text'})
     refused('test', config, name, words=(name, 'no state dict'))
 
@@ -105,7 +120,7 @@ def test_unreadable_checkpoints(refused, trained):
     content = checkpoint.read_bytes()
     Path('empty.pth').touch()
     Path('text.pth').write_text('no checkpoint')
-    Path('half.pth').write_bytes(content[:len(content) // 2])
+    Path('half.pth').write_bytes(content[: len(content) // 2])
     torch.save([1, 2], 'list.pth')
     for name in ('absent.pth', 'empty.pth', 'text.pth', 'half.pth', 'list.pth'):
         refused('test', config, name, words=(f'checkpoint {name} ',))

@@ -32,8 +32,10 @@ def test_prints_progress_and_how_to_test(tmp_path):
     lines = result.stdout.splitlines()
     assert any('eta: ' in line and 'loss: ' in line for line in lines)
     assert sum('accuracy/top1: ' in line for line in lines) == 3
-    assert lines[-1] == ('done: the checkpoint is work_dirs/job/epoch_3.pth; test it with: '
-                         'python tools/test.py job.py work_dirs/job/epoch_3.pth')
+    assert lines[-1] == (
+        'done: the checkpoint is work_dirs/job/epoch_3.pth; test it with: '
+        'python tools/test.py job.py work_dirs/job/epoch_3.pth'
+    )
     assert len(lines) < 12
     assert not result.stderr
     log = next((tmp_path / 'work_dirs' / 'job').glob('*/*.log')).read_text()
@@ -83,8 +85,15 @@ def test_amp_computes_in_bfloat16():
 
 def test_auto_scale_lr(call, tmp_path):
     config = write_config(tmp_path / 'scaled.py', 'auto_scale_lr = dict(base_batch_size=32)')
-    options = ('train', config, '--cfg-options', 'param_scheduler=None', 'default_hooks.logger.interval=1',
-               'train_cfg.max_epochs=1', '--no-validate')
+    options = (
+        'train',
+        config,
+        '--cfg-options',
+        'param_scheduler=None',
+        'default_hooks.logger.interval=1',
+        'train_cfg.max_epochs=1',
+        '--no-validate',
+    )
     assert call(*options, '--work-dir', 'plain')[0] == 0
     assert call(*options, '--work-dir', 'scaled', '--auto-scale-lr')[0] == 0
     assert scalars('plain')[0]['lr'] == pytest.approx(2e-3)
@@ -107,17 +116,20 @@ def test_resume_auto_without_checkpoint(call, tmp_path):
     assert output[0] == 'no checkpoint in work_dirs/fresh yet: training from the beginning'
 
 
-@pytest.mark.parametrize(('option', 'words'), [
-    ('train_cfg.max_epochs=many', ('job.py', "'many'")),
-    ('train_cfg.max_epoch=3', ('job.py', 'max_epoch')),
-    ('model.backbone.groups=5', ('job.py', 'groups', '5')),
-    ('model.backbone.norm_cfg.type=Norm', ('norm_cfg', "'Norm'")),
-    ('model.head.type=NoHead', ('job.py', 'NoHead')),
-    ('train_dataloader.dataset.split=val', ('split', "'val'", 'train')),
-    ('trian_cfg.max_epochs=3', ('trian_cfg', 'train_cfg')),
-    ('load_from=absent.pth', ('absent.pth does not exist',)),
-    ('optim_wrapper=None', ('job.py has no optim_wrapper',)),
-])
+@pytest.mark.parametrize(
+    ('option', 'words'),
+    [
+        ('train_cfg.max_epochs=many', ('job.py', "'many'")),
+        ('train_cfg.max_epoch=3', ('job.py', 'max_epoch')),
+        ('model.backbone.groups=5', ('job.py', 'groups', '5')),
+        ('model.backbone.norm_cfg.type=Norm', ('norm_cfg', "'Norm'")),
+        ('model.head.type=NoHead', ('job.py', 'NoHead')),
+        ('train_dataloader.dataset.split=val', ('split', "'val'", 'train')),
+        ('trian_cfg.max_epochs=3', ('trian_cfg', 'train_cfg')),
+        ('load_from=absent.pth', ('absent.pth does not exist',)),
+        ('optim_wrapper=None', ('job.py has no optim_wrapper',)),
+    ],
+)
 def test_wrong_config_options(refused, tmp_path, option, words):
     refused('train', write_config(tmp_path / 'job.py'), '--cfg-options', option, words=words)
 
@@ -125,13 +137,23 @@ def test_wrong_config_options(refused, tmp_path, option, words):
 def test_failed_start_keeps_what_was_there(refused, tmp_path):
     (tmp_path / 'work').mkdir()
     (tmp_path / 'work' / 'mine.txt').write_text('kept')
-    refused('train', write_config(tmp_path / 'job.py'), '--work-dir', 'work',
-            '--cfg-options', 'model.head.type=NoHead', words=('NoHead',))
+    refused(
+        'train',
+        write_config(tmp_path / 'job.py'),
+        '--work-dir',
+        'work',
+        '--cfg-options',
+        'model.head.type=NoHead',
+        words=('NoHead',),
+    )
 
 
 def test_missing_data(refused):
-    refused('train', ROOT / 'configs' / 'cifar10' / 'shufflenet-v2-1x_cifar10.py',
-            words=('data/cifar10 does not exist', 'train_dataloader.dataset.data_root'))
+    refused(
+        'train',
+        ROOT / 'configs' / 'cifar10' / 'shufflenet-v2-1x_cifar10.py',
+        words=('data/cifar10 does not exist', 'train_dataloader.dataset.data_root'),
+    )
 
 
 def test_no_cuda(refused, tmp_path):
@@ -148,13 +170,19 @@ def test_resume_refuses(refused, trained, tmp_path):
     refused('train', config, '--resume', 'absent.pth', words=('absent.pth does not exist',))
     refused('train', config, '--resume', 'weights.pth', words=('weights.pth', 'optimizer', 'load_from'))
     refused('train', config, '--resume', 'truncated.pth', words=('truncated.pth', 'truncated'))
-    refused('train', config, '--resume', checkpoint, '--cfg-options', 'model.backbone.widen_factor=1.0',
-            words=(str(checkpoint), 'of other shape', 'architecture'))
+    refused(
+        'train',
+        config,
+        '--resume',
+        checkpoint,
+        '--cfg-options',
+        'model.backbone.widen_factor=1.0',
+        words=(str(checkpoint), 'of other shape', 'architecture'),
+    )
 
 
 def test_pickle_is_not_run(refused, trained):
     class Bomb:
-
         def __reduce__(self):
             return Path.touch, (Path('exploded'),)
 
@@ -177,8 +205,14 @@ def tiny_imagenet():
         (root / 'meta' / f'{split}.txt').write_text('0.jpg 3\n1.jpg 7\n')
 
 
-SMALL_RUN = ('train_dataloader.batch_size=2', 'train_dataloader.num_workers=0', 'train_cfg.max_epochs=1',
-             'param_scheduler=None', 'val_dataloader.num_workers=0', 'default_hooks.logger.interval=1')
+SMALL_RUN = (
+    'train_dataloader.batch_size=2',
+    'train_dataloader.num_workers=0',
+    'train_cfg.max_epochs=1',
+    'param_scheduler=None',
+    'val_dataloader.num_workers=0',
+    'default_hooks.logger.interval=1',
+)
 
 
 def test_mmpretrains_own_config(call, tiny_imagenet):
@@ -206,8 +240,26 @@ def test_two_processes_on_the_cpu(tmp_path):
         probe.bind(('localhost', 0))
         port = probe.getsockname()[1]
     subprocess.run(
-        [sys.executable, '-m', 'torch.distributed.run', '--nproc_per_node=2', f'--master_port={port}',
-         str(ROOT / 'tools' / 'train.py'), str(config), '--launcher', 'pytorch', '--device', 'cpu', '--work-dir', 'w'],
-        cwd=tmp_path, check=True, timeout=300, capture_output=True, env={**os.environ, 'OMP_NUM_THREADS': '1'})
+        [
+            sys.executable,
+            '-m',
+            'torch.distributed.run',
+            '--nproc_per_node=2',
+            f'--master_port={port}',
+            str(ROOT / 'tools' / 'train.py'),
+            str(config),
+            '--launcher',
+            'pytorch',
+            '--device',
+            'cpu',
+            '--work-dir',
+            'w',
+        ],
+        cwd=tmp_path,
+        check=True,
+        timeout=300,
+        capture_output=True,
+        env={**os.environ, 'OMP_NUM_THREADS': '1'},
+    )
     # 48 images, 16 per process: two iterations an epoch.
     assert read_checkpoint(tmp_path / 'w' / 'epoch_3.pth')['meta']['iter'] == 6

@@ -34,8 +34,10 @@ def config(tmp_path):
 def weights():
     subject = named_subjects([VARIANT])[0]
     drawn = signal_weights(subject.plan, tensor_shapes(subject), seed=3)
-    return {name if name.startswith('head.') else f'backbone.{name}': torch.from_numpy(np.array(array))
-            for name, array in drawn.items()}
+    return {
+        name if name.startswith('head.') else f'backbone.{name}': torch.from_numpy(np.array(array))
+        for name, array in drawn.items()
+    }
 
 
 @pytest.fixture
@@ -46,8 +48,9 @@ def checkpoint(tmp_path):
 
 
 def test_a_network_that_is_the_same_ends_with_status_0(call, tmp_path):
-    status, lines, errors = call(NAME, '--variants', VARIANT, *QUICK, '--json', tmp_path / 'all.json', '--report',
-                                 tmp_path / 'report')
+    status, lines, errors = call(
+        NAME, '--variants', VARIANT, *QUICK, '--json', tmp_path / 'all.json', '--report', tmp_path / 'report'
+    )
     assert status == 0, (lines, errors)
     assert lines[-1].startswith('equivalent: all ')
     assert sum(line.startswith(VARIANT) for line in lines) == 4
@@ -57,8 +60,19 @@ def test_a_network_that_is_the_same_ends_with_status_0(call, tmp_path):
 
 
 def test_an_exceeded_bound_ends_with_status_1(call, tmp_path):
-    status, lines, _ = call(NAME, '--variants', VARIANT, '--checks', 'weights', '--jobs', '1', '--mutation',
-                            'dropped-key', '--json', tmp_path / 'all.json')
+    status, lines, _ = call(
+        NAME,
+        '--variants',
+        VARIANT,
+        '--checks',
+        'weights',
+        '--jobs',
+        '1',
+        '--mutation',
+        'dropped-key',
+        '--json',
+        tmp_path / 'all.json',
+    )
     assert status == 1
     assert any('EXCEEDED' in line for line in lines)
     assert 'exceed their bounds' in lines[-1]
@@ -95,9 +109,17 @@ def other_classes(state):
     state['head.fc.weight'], state['head.fc.bias'] = torch.ones(7, 512), torch.ones(7)
 
 
-@pytest.mark.parametrize(('damage', 'word'), [
-    (missing_key, 'missing'), (extra_key, 'left over'), (shape_off_by_one, '(49, 48, 1, 1)'), (nan_weights, 'finite'),
-    (whole_numbers, 'floating point'), (other_classes, '7 classes')])  # yapf: disable
+@pytest.mark.parametrize(
+    ('damage', 'word'),
+    [
+        (missing_key, 'missing'),
+        (extra_key, 'left over'),
+        (shape_off_by_one, '(49, 48, 1, 1)'),
+        (nan_weights, 'finite'),
+        (whole_numbers, 'floating point'),
+        (other_classes, '7 classes'),
+    ],
+)
 def test_weights_that_do_not_fit_end_with_status_2(refused, config, tmp_path, damage, word):
     state = weights()
     damage(state)
@@ -112,8 +134,9 @@ class Attack:
         return os.system, ('touch executed',)
 
 
-@pytest.mark.parametrize(('content', 'word'), [
-    (b'', 'empty'), (b'no weights', 'bad.pth'), (pickle.dumps(Attack()), 'bad.pth')])  # yapf: disable
+@pytest.mark.parametrize(
+    ('content', 'word'), [(b'', 'empty'), (b'no weights', 'bad.pth'), (pickle.dumps(Attack()), 'bad.pth')]
+)
 def test_damaged_and_hostile_files_end_with_status_2(refused, config, tmp_path, content, word):
     (tmp_path / 'bad.pth').write_bytes(content)
     refused(NAME, config, tmp_path / 'bad.pth', words=[word])
@@ -130,16 +153,20 @@ def test_weights_of_another_network_end_with_status_2(refused, config, checkpoin
     refused(NAME, config, checkpoint, words=['widen_factor'])
 
 
-@pytest.mark.parametrize(('args', 'word'), [
-    (('--variants', 'shufflenet_v3'), 'shufflenet_v3'),
-    (('nowhere.py',), 'nowhere.py'),
-    (('mine.py', '--variants', VARIANT), 'either'),
-    (('mine.py', 'nowhere.pth'), 'nowhere.pth'),
-    (('--mutation', 'none-such'), 'none-such'),
-    (('--variants', VARIANT, '--mutation', 'count-include-pad-off'), 'count-include-pad-off'),
-    (('--json', '.'), 'folder'),
-    (('--report', 'mine.py'), 'not a folder'),
-    (('--json', 'mine.py/x.json'), 'not a folder')])  # yapf: disable
+@pytest.mark.parametrize(
+    ('args', 'word'),
+    [
+        (('--variants', 'shufflenet_v3'), 'shufflenet_v3'),
+        (('nowhere.py',), 'nowhere.py'),
+        (('mine.py', '--variants', VARIANT), 'either'),
+        (('mine.py', 'nowhere.pth'), 'nowhere.pth'),
+        (('--mutation', 'none-such'), 'none-such'),
+        (('--variants', VARIANT, '--mutation', 'count-include-pad-off'), 'count-include-pad-off'),
+        (('--json', '.'), 'folder'),
+        (('--report', 'mine.py'), 'not a folder'),
+        (('--json', 'mine.py/x.json'), 'not a folder'),
+    ],
+)
 def test_bad_arguments_end_with_status_2(refused, config, args, word):
     refused(NAME, *args, words=[word])
 

@@ -15,7 +15,8 @@ from shufflenet_zoo.weights.verify import verify
 MEGVII_STEMS = {(groups, 1.5): {'stem_rule': 'megvii'} for groups in (3, 8)} | {(8, 0.5): {'stem_rule': 'megvii'}}
 V1_VARIANTS = [
     {'type': 'ShuffleNetV1', 'groups': groups, 'widen_factor': width, **MEGVII_STEMS.get((groups, width), {})}
-    for groups, width in ((1, 0.5), (2, 1.0), (3, 0.5), (3, 1.5), (4, 1.0), (8, 0.5), (8, 2.0))]
+    for groups, width in ((1, 0.5), (2, 1.0), (3, 0.5), (3, 1.5), (4, 1.0), (8, 0.5), (8, 2.0))
+]
 V2_VARIANTS = [{'type': 'ShuffleNetV2', 'widen_factor': width} for width in (0.5, 1.0)]
 
 
@@ -30,8 +31,12 @@ def sources():
 def identical(first, second):
     """Whether two dicts of arrays are equal to the bit."""
     assert first.keys() == second.keys()
-    return all(first[key].dtype == second[key].dtype and first[key].tobytes() == second[key].tobytes()
-               and first[key].shape == second[key].shape for key in first)
+    return all(
+        first[key].dtype == second[key].dtype
+        and first[key].tobytes() == second[key].tobytes()
+        and first[key].shape == second[key].shape
+        for key in first
+    )
 
 
 @pytest.mark.parametrize(('layout', 'backbone'), list(sources()))
@@ -56,8 +61,9 @@ def test_round_trips_are_bit_exact(layout, backbone):
 
 def test_foreign_layouts_reach_one_another():
     """megvii's three groups become pytorchcv's, through the paper's shuffle and reversed channels."""
-    weights = make_weights('megvii', {'type': 'ShuffleNetV1', 'groups': 3, 'widen_factor': 0.5,
-                                      'shuffle_order': 'megvii'})
+    weights = make_weights(
+        'megvii', {'type': 'ShuffleNetV1', 'groups': 3, 'widen_factor': 0.5, 'shuffle_order': 'megvii'}
+    )
     there = convert(weights, 'pytorchcv')
     assert verify(weights, there).largest < 1e-10
     assert identical(convert(there, 'megvii').tensors, weights.tensors)
@@ -147,21 +153,37 @@ def test_the_head_has_a_zero_bias_and_no_other():
         convert(there, 'megvii')
 
 
-@pytest.mark.parametrize(('source', 'backbone', 'target', 'told'), [
-    ('torchvision', {'type': 'ShuffleNetV2', 'widen_factor': 1.0}, 'megvii', ["down_unit='halves'", "shuffle='inter"]),
-    ('megvii', {'type': 'ShuffleNetV2', 'down_unit': 'keep', 'shuffle': 'even_odd'}, 'torchvision',
-     ["down_unit='keep'", "shuffle='even_odd'"]),
-    ('torchvision', {'type': 'ShuffleNetV2', 'widen_factor': 1.0}, 'pytorchcv', ["pool_padding='symmetric'"]),
-    ('megvii', {'type': 'ShuffleNetV1', 'shuffle_order': 'megvii'}, 'mindcv', ["pool_padding='symmetric'"]),
-    ('megvii', {'type': 'ShuffleNetV2', 'down_unit': 'keep', 'shuffle': 'even_odd'}, 'pytorchcv',
-     ['no permutation', "shuffle='even_odd'"]),
-    ('pytorchcv', {'type': 'ShuffleNetV1', 'groups': 8}, 'megvii', ['no permutation', "shuffle_order='paper'"]),
-    ('openmmlab', {'type': 'ShuffleNetV1', 'small_stem': True}, 'pytorchcv', ['small_stem=True']),
-    ('openmmlab', {'type': 'ShuffleNetV2', 'depth': 50}, 'torchvision', ['depth=50']),
-    ('openmmlab', {'type': 'ShuffleNetV2', 'se': True}, 'torchvision', ['se=True']),
-    ('openmmlab', {'type': 'ShuffleNetV2', 'in_channels': 1}, 'torchvision', ['in_channels=1']),
-    ('openmmlab', {'type': 'ShuffleNetV1'}, 'torchvision', ['no ShuffleNetV1']),
-])
+@pytest.mark.parametrize(
+    ('source', 'backbone', 'target', 'told'),
+    [
+        (
+            'torchvision',
+            {'type': 'ShuffleNetV2', 'widen_factor': 1.0},
+            'megvii',
+            ["down_unit='halves'", "shuffle='inter"],
+        ),
+        (
+            'megvii',
+            {'type': 'ShuffleNetV2', 'down_unit': 'keep', 'shuffle': 'even_odd'},
+            'torchvision',
+            ["down_unit='keep'", "shuffle='even_odd'"],
+        ),
+        ('torchvision', {'type': 'ShuffleNetV2', 'widen_factor': 1.0}, 'pytorchcv', ["pool_padding='symmetric'"]),
+        ('megvii', {'type': 'ShuffleNetV1', 'shuffle_order': 'megvii'}, 'mindcv', ["pool_padding='symmetric'"]),
+        (
+            'megvii',
+            {'type': 'ShuffleNetV2', 'down_unit': 'keep', 'shuffle': 'even_odd'},
+            'pytorchcv',
+            ['no permutation', "shuffle='even_odd'"],
+        ),
+        ('pytorchcv', {'type': 'ShuffleNetV1', 'groups': 8}, 'megvii', ['no permutation', "shuffle_order='paper'"]),
+        ('openmmlab', {'type': 'ShuffleNetV1', 'small_stem': True}, 'pytorchcv', ['small_stem=True']),
+        ('openmmlab', {'type': 'ShuffleNetV2', 'depth': 50}, 'torchvision', ['depth=50']),
+        ('openmmlab', {'type': 'ShuffleNetV2', 'se': True}, 'torchvision', ['se=True']),
+        ('openmmlab', {'type': 'ShuffleNetV2', 'in_channels': 1}, 'torchvision', ['in_channels=1']),
+        ('openmmlab', {'type': 'ShuffleNetV1'}, 'torchvision', ['no ShuffleNetV1']),
+    ],
+)
 def test_what_a_layout_cannot_express_is_refused_with_the_options(source, backbone, target, told):
     with pytest.raises(CheckpointError) as caught:
         convert(make_weights(source, backbone), target)
@@ -171,12 +193,15 @@ def test_what_a_layout_cannot_express_is_refused_with_the_options(source, backbo
         assert text in message
 
 
-@pytest.mark.parametrize(('source', 'options', 'target'), [
-    ('torchvision', {}, 'megvii'),
-    ('torchvision', {}, 'pytorchcv'),
-    ('megvii', {'down_unit': 'keep', 'shuffle': 'even_odd'}, 'torchvision'),
-    ('megvii', {'down_unit': 'keep', 'shuffle': 'even_odd'}, 'pytorchcv'),
-])
+@pytest.mark.parametrize(
+    ('source', 'options', 'target'),
+    [
+        ('torchvision', {}, 'megvii'),
+        ('torchvision', {}, 'pytorchcv'),
+        ('megvii', {'down_unit': 'keep', 'shuffle': 'even_odd'}, 'torchvision'),
+        ('megvii', {'down_unit': 'keep', 'shuffle': 'even_odd'}, 'pytorchcv'),
+    ],
+)
 def test_half_width_v2_is_one_network_everywhere(source, options, target):
     """At 0.5x both stride-2 units have the same widths, and a permutation turns one shuffle into the other."""
     weights = make_weights(source, {'type': 'ShuffleNetV2', 'widen_factor': 0.5} | options)
@@ -188,18 +213,32 @@ def test_half_width_v2_is_one_network_everywhere(source, options, target):
     assert not difference(weights.backbone, back.backbone)
 
 
-@pytest.mark.parametrize(('layout', 'backbone'), [
-    *(('openmmlab', {'type': 'ShuffleNetV1', 'groups': groups, 'widen_factor': width})
-      for groups, width in ((1, 0.25), (3, 0.5), (8, 1.0), (4, 2.0))),
-    ('openmmlab', {'type': 'ShuffleNetV1', 'groups': 3, 'widen_factor': 0.75, 'width_rule': 'paper'}),
-    ('megvii', {'type': 'ShuffleNetV1', 'groups': 8, 'widen_factor': 0.5, 'stem_rule': 'megvii',
-                'shuffle_order': 'megvii'}),
-    ('mindspore', {'type': 'ShuffleNetV1', 'groups': 3, 'in_channels': 1}),
-    *(('mindspore', {'type': 'ShuffleNetV2', 'widen_factor': width}) for width in (0.25, 0.33, 0.5, 1.0, 1.5, 2.0)),
-    ('openmmlab', {'type': 'ShuffleNetV2', 'last_channels': 1553, 'extra_depthwise': True}),
-    ('openmmlab', {'type': 'ShuffleNetV2', 'depth': 50, 'se': True}),
-    ('openmmlab', {'type': 'ShuffleNetV2', 'depth': 164}),
-], ids=str)
+@pytest.mark.parametrize(
+    ('layout', 'backbone'),
+    [
+        *(
+            ('openmmlab', {'type': 'ShuffleNetV1', 'groups': groups, 'widen_factor': width})
+            for groups, width in ((1, 0.25), (3, 0.5), (8, 1.0), (4, 2.0))
+        ),
+        ('openmmlab', {'type': 'ShuffleNetV1', 'groups': 3, 'widen_factor': 0.75, 'width_rule': 'paper'}),
+        (
+            'megvii',
+            {
+                'type': 'ShuffleNetV1',
+                'groups': 8,
+                'widen_factor': 0.5,
+                'stem_rule': 'megvii',
+                'shuffle_order': 'megvii',
+            },
+        ),
+        ('mindspore', {'type': 'ShuffleNetV1', 'groups': 3, 'in_channels': 1}),
+        *(('mindspore', {'type': 'ShuffleNetV2', 'widen_factor': width}) for width in (0.25, 0.33, 0.5, 1.0, 1.5, 2.0)),
+        ('openmmlab', {'type': 'ShuffleNetV2', 'last_channels': 1553, 'extra_depthwise': True}),
+        ('openmmlab', {'type': 'ShuffleNetV2', 'depth': 50, 'se': True}),
+        ('openmmlab', {'type': 'ShuffleNetV2', 'depth': 164}),
+    ],
+    ids=str,
+)
 def test_backbone_arguments_are_inferred_from_shapes(layout, backbone):
     found = identify(make_weights(layout, backbone).tensors)
     assert found.layout.name == layout
@@ -229,8 +268,13 @@ def test_an_undecidable_shuffle_must_be_given():
 
 def test_arguments_that_contradict_layout_or_shapes_are_refused():
     weights = make_weights('pytorchcv', {'type': 'ShuffleNetV1', 'widen_factor': 0.5})
-    for wrong in ({'shuffle_order': 'megvii'}, {'widen_factor': 1.0}, {'groups': 1}, {'type': 'ShuffleNetV2'},
-                  {'in_channels': 1}):
+    for wrong in (
+        {'shuffle_order': 'megvii'},
+        {'widen_factor': 1.0},
+        {'groups': 1},
+        {'type': 'ShuffleNetV2'},
+        {'in_channels': 1},
+    ):
         with pytest.raises(CheckpointError):
             convert(identify(weights.tensors, backbone=wrong), 'openmmlab')
 
@@ -244,19 +288,22 @@ def test_foreign_names_are_told_the_nearest_layout():
         identify({'a': np.zeros(1)}, 'foo')
 
 
-@pytest.mark.parametrize(('change', 'told'), [
-    (lambda t: t.pop('stage2.0.branch1.0.weight'), 'stage2.0.branch1.0.weight'),
-    (lambda t: t.pop('stage4.3.branch2.6.running_var'), '1 tensor missing (stage4.3.branch2.6.running_var)'),
-    (lambda t: t.update(extra=np.zeros(3, np.float32)), '1 tensor left over (extra)'),
-    (lambda t: t.update({'fc.weight': t['fc.weight'][:, 1:]}), 'fc.weight (7, 1023) instead of (7, 1024)'),
-    (lambda t: t.update({'fc.weight': np.float32(1)}), 'fc.weight () instead of (0, 1024)'),
-    (lambda t: t.pop('fc.weight'), 'fc.weight'),
-    (lambda t: t.update({'conv1.1.bias': t['conv1.1.bias'][1:]}), 'conv1.1.bias (23,) instead of (24,)'),
-    (lambda t: t.update({'stage3.1.branch2.3.weight': t['stage3.1.branch2.3.weight'][..., 0]}), 'of another shape'),
-    (lambda t: t.update({'fc.bias': t['fc.bias'].astype(np.int32)}), 'fc.bias is of type int32'),
-    (lambda t: t['fc.bias'].__setitem__(0, np.nan), 'fc.bias has values that are not finite'),
-    (lambda t: t['conv1.0.weight'].__setitem__(0, np.inf), 'conv1.0.weight has values that are not finite'),
-])
+@pytest.mark.parametrize(
+    ('change', 'told'),
+    [
+        (lambda t: t.pop('stage2.0.branch1.0.weight'), 'stage2.0.branch1.0.weight'),
+        (lambda t: t.pop('stage4.3.branch2.6.running_var'), '1 tensor missing (stage4.3.branch2.6.running_var)'),
+        (lambda t: t.update(extra=np.zeros(3, np.float32)), '1 tensor left over (extra)'),
+        (lambda t: t.update({'fc.weight': t['fc.weight'][:, 1:]}), 'fc.weight (7, 1023) instead of (7, 1024)'),
+        (lambda t: t.update({'fc.weight': np.float32(1)}), 'fc.weight () instead of (0, 1024)'),
+        (lambda t: t.pop('fc.weight'), 'fc.weight'),
+        (lambda t: t.update({'conv1.1.bias': t['conv1.1.bias'][1:]}), 'conv1.1.bias (23,) instead of (24,)'),
+        (lambda t: t.update({'stage3.1.branch2.3.weight': t['stage3.1.branch2.3.weight'][..., 0]}), 'of another shape'),
+        (lambda t: t.update({'fc.bias': t['fc.bias'].astype(np.int32)}), 'fc.bias is of type int32'),
+        (lambda t: t['fc.bias'].__setitem__(0, np.nan), 'fc.bias has values that are not finite'),
+        (lambda t: t['conv1.0.weight'].__setitem__(0, np.inf), 'conv1.0.weight has values that are not finite'),
+    ],
+)
 def test_wrong_tensors_are_refused_by_name(change, told):
     tensors = dict(make_weights('torchvision', {'type': 'ShuffleNetV2', 'widen_factor': 0.5}).tensors)
     change(tensors)
@@ -266,16 +313,31 @@ def test_wrong_tensors_are_refused_by_name(change, told):
     assert '\n' not in str(caught.value)
 
 
-@pytest.mark.parametrize(('layout', 'backbone', 'mutation'), [
-    ('megvii', {'type': 'ShuffleNetV1', 'widen_factor': 0.5, 'shuffle_order': 'megvii'}, {'shuffle_order': 'paper'}),
-    ('megvii', {'type': 'ShuffleNetV1', 'groups': 2, 'shuffle_order': 'megvii'}, {'shuffle_order': 'paper'}),
-    ('pytorchcv', {'type': 'ShuffleNetV1', 'widen_factor': 0.5}, {'early_shuffle': False}),
-    ('pytorchcv', {'type': 'ShuffleNetV1', 'widen_factor': 0.5}, {'reversed': False}),
-    ('pytorchcv', {'type': 'ShuffleNetV2', 'widen_factor': 0.5, 'pool_padding': 'ceil'}, {'pool_padding': 'symmetric'}),
-    ('torchvision', {'type': 'ShuffleNetV2', 'widen_factor': 0.5}, {'shuffle': 'even_odd'}),
-    ('mindcv', {'type': 'ShuffleNetV2', 'widen_factor': 0.5, 'shuffle': 'even_odd', 'pool_padding': 'same'},
-     {'pool_padding': 'symmetric'}),
-], ids=str)
+@pytest.mark.parametrize(
+    ('layout', 'backbone', 'mutation'),
+    [
+        (
+            'megvii',
+            {'type': 'ShuffleNetV1', 'widen_factor': 0.5, 'shuffle_order': 'megvii'},
+            {'shuffle_order': 'paper'},
+        ),
+        ('megvii', {'type': 'ShuffleNetV1', 'groups': 2, 'shuffle_order': 'megvii'}, {'shuffle_order': 'paper'}),
+        ('pytorchcv', {'type': 'ShuffleNetV1', 'widen_factor': 0.5}, {'early_shuffle': False}),
+        ('pytorchcv', {'type': 'ShuffleNetV1', 'widen_factor': 0.5}, {'reversed': False}),
+        (
+            'pytorchcv',
+            {'type': 'ShuffleNetV2', 'widen_factor': 0.5, 'pool_padding': 'ceil'},
+            {'pool_padding': 'symmetric'},
+        ),
+        ('torchvision', {'type': 'ShuffleNetV2', 'widen_factor': 0.5}, {'shuffle': 'even_odd'}),
+        (
+            'mindcv',
+            {'type': 'ShuffleNetV2', 'widen_factor': 0.5, 'shuffle': 'even_odd', 'pool_padding': 'same'},
+            {'pool_padding': 'symmetric'},
+        ),
+    ],
+    ids=str,
+)
 def test_verification_notices_a_wrongly_declared_layout(layout, backbone, mutation):
     weights = make_weights(layout, backbone)
     assert verify(weights, convert(weights, 'openmmlab')).largest < 1e-5

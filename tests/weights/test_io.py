@@ -32,7 +32,8 @@ SUFFIXES = ('.pth', '.pt', '.pth.tar', '.safetensors', '.ckpt', '.npz')
 
 def same(first, second):
     return first.keys() == second.keys() and all(
-        first[key].dtype == second[key].dtype and first[key].tobytes() == second[key].tobytes() for key in first)
+        first[key].dtype == second[key].dtype and first[key].tobytes() == second[key].tobytes() for key in first
+    )
 
 
 @pytest.fixture(scope='module')
@@ -52,8 +53,12 @@ def test_every_format_keeps_every_bit_and_the_backbone(suffix, dtype, tmp_path):
     assert again.backbone == weights.backbone
     assert again.layout == weights.layout
     assert backbone_of_file(path) == {
-        'type': 'shufflenet_zoo.ShuffleNetV1', 'groups': 1, 'widen_factor': 0.25, 'shuffle_order': 'none',
-        'pool_padding': 'same'}
+        'type': 'shufflenet_zoo.ShuffleNetV1',
+        'groups': 1,
+        'widen_factor': 0.25,
+        'shuffle_order': 'none',
+        'pool_padding': 'same',
+    }
     written = {path.name} | ({f'{path.name}.json'} if suffix == '.ckpt' else set())
     assert {file.name for file in tmp_path.iterdir()} == written
 
@@ -78,11 +83,15 @@ def test_mindspore_reads_and_writes_the_same_files(tmp_path):
     loaded = mindspore.load_checkpoint(str(tmp_path / 'ours.ckpt'))
     named = {weights.prefix(key) + key: value for key, value in weights.tensors.items()}
     assert same({key: value.asnumpy() for key, value in loaded.items()}, named)
-    mindspore.save_checkpoint([{'name': key, 'data': mindspore.Tensor(value)} for key, value in named.items()],
-                              str(tmp_path / 'theirs.ckpt'), crc_check=True)
+    mindspore.save_checkpoint(
+        [{'name': key, 'data': mindspore.Tensor(value)} for key, value in named.items()],
+        str(tmp_path / 'theirs.ckpt'),
+        crc_check=True,
+    )
     assert same(dict(read_weights(tmp_path / 'theirs.ckpt').tensors), weights.tensors)
-    mindspore.save_checkpoint([{'name': 'half', 'data': mindspore.Tensor(np.ones(3), mindspore.bfloat16)}],
-                              str(tmp_path / 'half.ckpt'))
+    mindspore.save_checkpoint(
+        [{'name': 'half', 'data': mindspore.Tensor(np.ones(3), mindspore.bfloat16)}], str(tmp_path / 'half.ckpt')
+    )
     half = read_content(tmp_path / 'half.ckpt').tensors['half']
     assert half.dtype == ml_dtypes.bfloat16
     assert half.astype(np.float32).tolist() == [1, 1, 1]
@@ -109,12 +118,24 @@ def test_a_trained_checkpoint_tells_its_backbone_through_its_config(tmp_path):
     from mmengine.config import Config
     from mmengine.logging import HistoryBuffer
 
-    backbone = {'type': 'shufflenet_zoo.ShuffleNetV1', 'groups': 1, 'widen_factor': 0.25, 'shuffle_order': 'none',
-                'norm_cfg': {'type': 'BN', 'momentum': 0.1}, 'out_indices': (2, )}
+    backbone = {
+        'type': 'shufflenet_zoo.ShuffleNetV1',
+        'groups': 1,
+        'widen_factor': 0.25,
+        'shuffle_order': 'none',
+        'norm_cfg': {'type': 'BN', 'momentum': 0.1},
+        'out_indices': (2,),
+    }
     config = Config({'model': {'type': 'mmpretrain.ImageClassifier', 'backbone': backbone}, 'a': 1})
     state = {key: torch.from_numpy(value) for key, value in make_weights('openmmlab', backbone).tensors.items()}
-    torch.save({'meta': {'cfg': config.pretty_text}, 'state_dict': state,
-                'message_hub': {'log_scalars': {'loss': HistoryBuffer([1.0], [1])}}}, tmp_path / 'epoch_1.pth')
+    torch.save(
+        {
+            'meta': {'cfg': config.pretty_text},
+            'state_dict': state,
+            'message_hub': {'log_scalars': {'loss': HistoryBuffer([1.0], [1])}},
+        },
+        tmp_path / 'epoch_1.pth',
+    )
     found = read_weights(tmp_path / 'epoch_1.pth')
     assert found.backbone['shuffle_order'] == 'none'
     assert not found.notes
@@ -148,12 +169,16 @@ def test_init_cfg_loads_a_converted_file(suffix, tmp_path):
     path = tmp_path / f'g8{suffix}'
     weights = make_weights('openmmlab', MEGVII)
     write_weights(path, weights)
-    backbone = MODELS.build({**backbone_of_file(path), 'init_cfg': {
-        'type': 'Pretrained', 'checkpoint': str(path), 'prefix': 'backbone.'}})
+    backbone = MODELS.build(
+        {**backbone_of_file(path), 'init_cfg': {'type': 'Pretrained', 'checkpoint': str(path), 'prefix': 'backbone.'}}
+    )
     backbone.init_weights()
     state = backbone.state_dict()
-    assert all(np.array_equal(state[key].numpy(), value) for key, value in weights.tensors.items()
-               if not key.startswith('head.'))
+    assert all(
+        np.array_equal(state[key].numpy(), value)
+        for key, value in weights.tensors.items()
+        if not key.startswith('head.')
+    )
 
 
 def test_a_stale_description_is_refused_and_a_new_file_removes_it(tmp_path, small):
@@ -169,16 +194,28 @@ def test_a_stale_description_is_refused_and_a_new_file_removes_it(tmp_path, smal
     assert same(dict(read_weights(path).tensors), small.tensors)
 
 
-@pytest.mark.parametrize('text', ['', 'no json', '[]', '{"layout": "openmmlab"}', '[' * 100_000,
-                                  '{"layout": "foo", "backbone": {"type": "ShuffleNetV1"}}',
-                                  '{"layout": "openmmlab", "backbone": {"type": "ResNet"}}',
-                                  '{"layout": "openmmlab", "backbone": {"type": "ShuffleNetV1", "unknown": 1}}',
-                                  '{"layout": "openmmlab", "backbone": {"type": "ShuffleNetV1", "groups": "x"}}'])
+@pytest.mark.parametrize(
+    'text',
+    [
+        '',
+        'no json',
+        '[]',
+        '{"layout": "openmmlab"}',
+        '[' * 100_000,
+        '{"layout": "foo", "backbone": {"type": "ShuffleNetV1"}}',
+        '{"layout": "openmmlab", "backbone": {"type": "ResNet"}}',
+        '{"layout": "openmmlab", "backbone": {"type": "ShuffleNetV1", "unknown": 1}}',
+        '{"layout": "openmmlab", "backbone": {"type": "ShuffleNetV1", "groups": "x"}}',
+    ],
+)
 def test_damaged_descriptions_are_refused(text, tmp_path, small):
     path = tmp_path / 'weights.ckpt'
     write_weights(path, small)
-    described = text[:-1] + f', "sha256": "{json.loads(path.with_name("weights.ckpt.json").read_text())["sha256"]}"}}' \
-        if text.endswith('}') else text
+    described = (
+        text[:-1] + f', "sha256": "{json.loads(path.with_name("weights.ckpt.json").read_text())["sha256"]}"}}'
+        if text.endswith('}')
+        else text
+    )
     path.with_name('weights.ckpt.json').write_text(described)
     with pytest.raises(CheckpointError) as caught:
         read_weights(path)
@@ -201,8 +238,13 @@ def test_code_in_files_is_not_run(kind, tmp_path, small):
     if kind == 'torch':
         torch.save({'state_dict': hostile}, path)
     elif kind == 'wrapped':
-        torch.save({'state_dict': {key: torch.from_numpy(value) for key, value in small.tensors.items()},
-                    'meta': {'cfg': hostile}}, path)
+        torch.save(
+            {
+                'state_dict': {key: torch.from_numpy(value) for key, value in small.tensors.items()},
+                'meta': {'cfg': hostile},
+            },
+            path,
+        )
     elif kind == 'pickle':
         path.write_bytes(pickle.dumps({'a': hostile}, protocol=2))
     else:
@@ -252,9 +294,19 @@ def test_names_twice_in_a_file_are_refused(tmp_path):
             read_content(tmp_path / f'a{suffix}')
 
 
-@pytest.mark.parametrize('value', [torch.zeros(2, dtype=torch.complex64), torch.zeros(2, dtype=torch.float8_e4m3fn),
-                                   torch.zeros(2).to_sparse(), 'text', 3, {'deep': torch.zeros(1)},
-                                   torch.quantize_per_tensor(torch.zeros(2), 1.0, 0, torch.qint8)], ids=str)
+@pytest.mark.parametrize(
+    'value',
+    [
+        torch.zeros(2, dtype=torch.complex64),
+        torch.zeros(2, dtype=torch.float8_e4m3fn),
+        torch.zeros(2).to_sparse(),
+        'text',
+        3,
+        {'deep': torch.zeros(1)},
+        torch.quantize_per_tensor(torch.zeros(2), 1.0, 0, torch.qint8),
+    ],
+    ids=str,
+)
 def test_values_that_are_no_weights_are_refused(value, tmp_path, small):
     state = {key: torch.from_numpy(array) for key, array in small.tensors.items()}
     torch.save(state | {'conv1.bn.bias': value}, tmp_path / 'a.pth')

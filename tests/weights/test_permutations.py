@@ -60,8 +60,9 @@ def grouped_matrix(weight, groups):
     rows, columns = weight.shape[0] // groups, weight.shape[1]
     matrix = np.zeros((weight.shape[0], columns * groups))
     for group in range(groups):
-        matrix[group * rows:(group + 1) * rows, group * columns:(group + 1) * columns] = (
-            weight[group * rows:(group + 1) * rows])
+        matrix[group * rows : (group + 1) * rows, group * columns : (group + 1) * columns] = weight[
+            group * rows : (group + 1) * rows
+        ]
     return matrix
 
 
@@ -84,8 +85,9 @@ def test_matched_units_compute_the_same(groups, channels, is_reversed):
     ]
     x = rng.standard_normal((channels, 5))
     expected = run_unit(other, grouped_matrix(weights[0], groups), weights[1], grouped_matrix(weights[2], groups), x)
-    actual = run_unit(unit, grouped_matrix(permuted[0], groups), permuted[1], grouped_matrix(permuted[2], groups),
-                      x[stream])
+    actual = run_unit(
+        unit, grouped_matrix(permuted[0], groups), permuted[1], grouped_matrix(permuted[2], groups), x[stream]
+    )
     np.testing.assert_allclose(actual, expected[stream], rtol=0, atol=1e-12 * np.abs(expected).max())
 
 
@@ -95,7 +97,7 @@ def test_reversed_channels_are_reversed_everywhere():
     for name, conv in plan.named_convs().items():
         inputs, outputs = orders.of_conv(name)
         np.testing.assert_array_equal(outputs, np.arange(conv.out_channels)[::-1])
-        np.testing.assert_array_equal(inputs, np.arange(conv.in_channels)[::1 if name == 'conv1' else -1])
+        np.testing.assert_array_equal(inputs, np.arange(conv.in_channels)[:: 1 if name == 'conv1' else -1])
 
 
 def test_torn_groups_are_refused():
@@ -109,10 +111,13 @@ def test_no_shuffle_has_no_counterpart(groups):
         ChannelOrders(plan_v1(groups), {'shuffle_order': 'none'})
 
 
-@pytest.mark.parametrize(('width', 'down_unit'), [
-    *((width, 'halves') for width in (0.25, 0.33, 0.5, 1.0, 1.5, 2.0)),
-    *((width, 'keep') for width in (0.33, 0.5, 1.0, 1.5, 2.0)),
-])
+@pytest.mark.parametrize(
+    ('width', 'down_unit'),
+    [
+        *((width, 'halves') for width in (0.25, 0.33, 0.5, 1.0, 1.5, 2.0)),
+        *((width, 'keep') for width in (0.33, 0.5, 1.0, 1.5, 2.0)),
+    ],
+)
 def test_v2_shuffles_permute_where_both_branches_have_as_many_channels(width, down_unit):
     plan = plan_v2(width, down_unit=down_unit)
     halved = all(stage[0].shortcut_channels == stage[0].main_out_channels for stage in plan.stages)

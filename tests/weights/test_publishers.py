@@ -19,20 +19,32 @@ from shufflenet_zoo.weights.verify import compare, reordered
 
 # Official channels: stem and stages; for V2 stages and last convolution.
 MEGVII_V1 = {
-    (3, '0.5x'): (12, (120, 240, 480)), (3, '1.0x'): (24, (240, 480, 960)),
-    (3, '1.5x'): (24, (360, 720, 1440)), (3, '2.0x'): (48, (480, 960, 1920)),
-    (8, '0.5x'): (16, (192, 384, 768)), (8, '1.0x'): (24, (384, 768, 1536)),
-    (8, '1.5x'): (24, (576, 1152, 2304)), (8, '2.0x'): (48, (768, 1536, 3072)),
-}  # yapf: disable
-MEGVII_V2 = {'0.5x': ((48, 96, 192), 1024), '1.0x': ((116, 232, 464), 1024),
-             '1.5x': ((176, 352, 704), 1024), '2.0x': ((244, 488, 976), 2048)}  # yapf: disable
+    (3, '0.5x'): (12, (120, 240, 480)),
+    (3, '1.0x'): (24, (240, 480, 960)),
+    (3, '1.5x'): (24, (360, 720, 1440)),
+    (3, '2.0x'): (48, (480, 960, 1920)),
+    (8, '0.5x'): (16, (192, 384, 768)),
+    (8, '1.0x'): (24, (384, 768, 1536)),
+    (8, '1.5x'): (24, (576, 1152, 2304)),
+    (8, '2.0x'): (48, (768, 1536, 3072)),
+}
+MEGVII_V2 = {
+    '0.5x': ((48, 96, 192), 1024),
+    '1.0x': ((116, 232, 464), 1024),
+    '1.5x': ((176, 352, 704), 1024),
+    '2.0x': ((244, 488, 976), 2048),
+}
 # Widths at which no permutation turns megvii's shuffle into the paper's.
 UNPERMUTABLE = {(8, '0.5x'), (8, '1.0x'), (8, '1.5x')}
 # Odd sides and even ones at every stride: some rules of padding agree on one kind.
 SIZE = (65, 96)
 FP64, FP32 = 1e-10, 1e-5
-PYTORCHCV = [getattr(module, name) for module in (shufflenet, shufflenetv2, shufflenetv2b)
-             for name in module.__all__ if name[0].islower()]
+PYTORCHCV = [
+    getattr(module, name)
+    for module in (shufflenet, shufflenetv2, shufflenetv2b)
+    for name in module.__all__
+    if name[0].islower()
+]
 MINDCV = [name for name in mindcv.list_models() if name.startswith('shufflenet')]
 
 
@@ -75,12 +87,18 @@ def test_pytorchcv(build, record):
     check(publisher_of(weights, 'pytorchcv'), weights, build.__name__, FP64, record)
 
 
-@pytest.mark.parametrize(('family', 'arguments'), [
-    *(('ShuffleNetV1', {'groups': groups}) for groups in (1, 2, 3, 4, 8)),
-    *(('ShuffleNetV1', {'groups': groups, 'widen_factor': width})
-      for groups, width in ((1, 0.5), (2, 0.5), (2, 1.5), (3, 0.5), (3, 2.0), (8, 2.0))),
-    *(('ShuffleNetV2', {'widen_factor': width}) for width in (0.5, 1.0, 1.5, 2.0)),
-], ids=str)
+@pytest.mark.parametrize(
+    ('family', 'arguments'),
+    [
+        *(('ShuffleNetV1', {'groups': groups}) for groups in (1, 2, 3, 4, 8)),
+        *(
+            ('ShuffleNetV1', {'groups': groups, 'widen_factor': width})
+            for groups, width in ((1, 0.5), (2, 0.5), (2, 1.5), (3, 0.5), (3, 2.0), (8, 2.0))
+        ),
+        *(('ShuffleNetV2', {'widen_factor': width}) for width in (0.5, 1.0, 1.5, 2.0)),
+    ],
+    ids=str,
+)
 def test_mmpretrain(family, arguments, record):
     state = state_of(getattr(mmpretrain_backbones, family)(**arguments), dtype=np.float64)
     weights = identify({f'backbone.{name}': value for name, value in state.items()})
@@ -118,11 +136,15 @@ def test_megvii_v2(size, record):
     assert converted.backbone['shuffle'] == ('interleave' if size == '0.5x' else 'even_odd')
 
 
-@pytest.mark.parametrize(('layout', 'groups', 'size'), [
-    *(('mindspore-tutorial', *variant) for variant in MEGVII_V1),
-    # The same network but for the bias of its head.
-    ('mindcv', 3, '0.5x'),
-], ids=str)
+@pytest.mark.parametrize(
+    ('layout', 'groups', 'size'),
+    [
+        *(('mindspore-tutorial', *variant) for variant in MEGVII_V1),
+        # The same network but for the bias of its head.
+        ('mindcv', 3, '0.5x'),
+    ],
+    ids=str,
+)
 def test_lists_of_convolutions(layout, groups, size, record):
     model = build_tutorial(*MEGVII_V1[groups, size], groups, 10, has_bias=layout == 'mindspore-tutorial')
     state = state_of(model)
@@ -139,10 +161,16 @@ def test_lists_of_convolutions(layout, groups, size, record):
     check(run, weights, f'V1 g{groups} {size}', FP32, record)
 
 
-@pytest.mark.parametrize(('build', 'layout'), [
-    (torchvision.models.shufflenet_v2_x0_5, 'torchvision'), (shufflenet.shufflenet_g3_wd2, 'pytorchcv'),
-    (shufflenetv2.shufflenetv2_wd2, 'pytorchcv'), (shufflenetv2b.shufflenetv2b_wd2, 'pytorchcv'),
-], ids=lambda value: getattr(value, '__name__', ''))
+@pytest.mark.parametrize(
+    ('build', 'layout'),
+    [
+        (torchvision.models.shufflenet_v2_x0_5, 'torchvision'),
+        (shufflenet.shufflenet_g3_wd2, 'pytorchcv'),
+        (shufflenetv2.shufflenetv2_wd2, 'pytorchcv'),
+        (shufflenetv2b.shufflenetv2b_wd2, 'pytorchcv'),
+    ],
+    ids=lambda value: getattr(value, '__name__', ''),
+)
 def test_publishers_run_by_parts_give_their_own_logits(build, layout):
     """The stages compared above are those of the publisher's own forward pass."""
     model = build(num_classes=10).double().eval()
@@ -155,8 +183,11 @@ def test_publishers_run_by_parts_give_their_own_logits(build, layout):
 
 
 def test_every_variant_of_the_publishers_is_here():
-    offered = [name for name, build in inspect.getmembers(torchvision.models, inspect.isfunction)
-               if name.startswith('shufflenet')]
+    offered = [
+        name
+        for name, build in inspect.getmembers(torchvision.models, inspect.isfunction)
+        if name.startswith('shufflenet')
+    ]
     assert len(offered) == 4
     assert len(PYTORCHCV) == 11 + 4 + 4
     assert len(MINDCV) == 8 + 4

@@ -36,9 +36,14 @@ def check_digits(subject: Subject, mutation: Mutation | None = None) -> Outcome:
     case = f'{EPOCHS} epochs, {len(losses)} iterations'
     found = (
         Measurement(subject.name, 'digits', case, 'loss of the first iteration', first, FIRST_LOSS_BOUND),
-        Measurement(subject.name, 'digits', case,
-                    f'final accuracies {torch_accuracy:.2f} and {accuracy:.2f} %, in percentage points',
-                    abs(accuracy - torch_accuracy), ACCURACY_BOUND),
+        Measurement(
+            subject.name,
+            'digits',
+            case,
+            f'final accuracies {torch_accuracy:.2f} and {accuracy:.2f} %, in percentage points',
+            abs(accuracy - torch_accuracy),
+            ACCURACY_BOUND,
+        ),
     )
     return Outcome(found, (Curve('PyTorch', tuple(torch_losses)), Curve('MindSpore', tuple(losses))))
 
@@ -49,22 +54,36 @@ def model_config(backbone: Mapping[str, Any]) -> dict[str, Any]:
         'type': 'ImageClassifier',
         'backbone': dict(backbone),
         'neck': {'type': 'GlobalAveragePooling'},
-        'head': {'type': 'LinearClsHead', 'num_classes': len(digits.CLASSES), 'in_channels': 'auto',
-                 'loss': {'type': 'LabelSmoothLoss', 'label_smooth_val': 0.1, 'mode': 'original'}},
-    }  # yapf: disable
+        'head': {
+            'type': 'LinearClsHead',
+            'num_classes': len(digits.CLASSES),
+            'in_channels': 'auto',
+            'loss': {'type': 'LabelSmoothLoss', 'label_smooth_val': 0.1, 'mode': 'original'},
+        },
+    }
 
 
 def _optimizer_config() -> dict[str, Any]:
-    return {'optimizer': {'type': 'AdamW', 'lr': 2e-3, 'weight_decay': 0.05},
-            'paramwise_cfg': {'norm_decay_mult': 0, 'bias_decay_mult': 0}}
+    return {
+        'optimizer': {'type': 'AdamW', 'lr': 2e-3, 'weight_decay': 0.05},
+        'paramwise_cfg': {'norm_decay_mult': 0, 'bias_decay_mult': 0},
+    }
 
 
 def _schedule_config(iterations: int) -> list[dict[str, Any]]:
     """One epoch of warm-up, then cosine decay to zero; steps are iterations."""
     warm_up = iterations // EPOCHS
-    return [{'type': 'LinearLR', 'start_factor': 0.1, 'by_epoch': False, 'begin': 0, 'end': warm_up},
-            {'type': 'CosineAnnealingLR', 'eta_min': 0, 'by_epoch': False, 'begin': warm_up, 'end': iterations,
-             'T_max': iterations - warm_up}]  # yapf: disable
+    return [
+        {'type': 'LinearLR', 'start_factor': 0.1, 'by_epoch': False, 'begin': 0, 'end': warm_up},
+        {
+            'type': 'CosineAnnealingLR',
+            'eta_min': 0,
+            'by_epoch': False,
+            'begin': warm_up,
+            'end': iterations,
+            'T_max': iterations - warm_up,
+        },
+    ]
 
 
 def _load(split: str) -> tuple[np.ndarray, np.ndarray]:
@@ -80,7 +99,7 @@ def _batches() -> Iterator[tuple[np.ndarray, np.ndarray]]:
     for _ in range(EPOCHS):
         order = randoms.permutation(len(labels))
         for start in range(0, len(order) - BATCH_SIZE + 1, BATCH_SIZE):
-            chosen = order[start:start + BATCH_SIZE]
+            chosen = order[start : start + BATCH_SIZE]
             yield images[chosen], labels[chosen]
 
 

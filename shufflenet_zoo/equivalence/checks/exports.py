@@ -38,19 +38,31 @@ def check_exports(subject: Subject, mutation: Mutation | None = None) -> Outcome
         try:
             outputs = _run_mindspore_onnx(trio, images, Path(folder))
         except RuntimeError as error:
-            notes.append(f"exports: MindSpore's own ONNX export cannot write {subject.name}: "
-                         f'{str(error).splitlines()[0].strip()}')
+            notes.append(
+                f"exports: MindSpore's own ONNX export cannot write {subject.name}: "
+                f'{str(error).splitlines()[0].strip()}'
+            )
         else:
             measurements += _compare(trio, 'ONNX of MindSpore', outputs, live)
     return Outcome(tuple(measurements), notes=tuple(notes))
 
 
-def _compare(trio: Trio, file_format: str, outputs: Sequence[np.ndarray],
-             live: Mapping[str, Mapping[str, np.ndarray]]) -> list[Measurement]:
+def _compare(
+    trio: Trio, file_format: str, outputs: Sequence[np.ndarray], live: Mapping[str, Mapping[str, np.ndarray]]
+) -> list[Measurement]:
     exported = dict(zip(trio.subject.outputs, outputs, strict=True))
-    return [Measurement(trio.subject.name, 'exports', f'{file_format} against {name}', stage,
-                        relative(exported[stage], features[stage]), FORWARD_BOUND)
-            for name, features in live.items() for stage in features]
+    return [
+        Measurement(
+            trio.subject.name,
+            'exports',
+            f'{file_format} against {name}',
+            stage,
+            relative(exported[stage], features[stage]),
+            FORWARD_BOUND,
+        )
+        for name, features in live.items()
+        for stage in features
+    ]
 
 
 def _run_mindir(trio: Trio, images: np.ndarray, folder: Path) -> list[np.ndarray]:

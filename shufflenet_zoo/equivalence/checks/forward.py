@@ -30,8 +30,15 @@ def check_forward(subject: Subject, cases: tuple[Case, ...], mutation: Mutation 
         images = draw_images(case.shape)
         exact = trio.exact.evaluate(images)
         check_signal(subject.name, exact)
-        measurements += compare_tensors(subject.name, 'forward', str(case), _strict, exact,
-                                        trio.single.evaluate(images), trio.mindspore.evaluate(images))
+        measurements += compare_tensors(
+            subject.name,
+            'forward',
+            str(case),
+            _strict,
+            exact,
+            trio.single.evaluate(images),
+            trio.mindspore.evaluate(images),
+        )
         if runs_units:
             measurements += _compare_units(trio, case, images)
         # A MindSpore cell is part of reference cycles, and the next network would stand beside this one.
@@ -41,8 +48,15 @@ def check_forward(subject: Subject, cases: tuple[Case, ...], mutation: Mutation 
 
 
 def _compare_units(trio: Trio, case: Case, images: np.ndarray) -> list[Measurement]:
-    return compare_tensors(trio.subject.name, 'units', str(case), _strict, trio.exact.evaluate_units(images),
-                           trio.single.evaluate_units(images), trio.mindspore.evaluate_units(images))
+    return compare_tensors(
+        trio.subject.name,
+        'units',
+        str(case),
+        _strict,
+        trio.exact.evaluate_units(images),
+        trio.single.evaluate_units(images),
+        trio.mindspore.evaluate_units(images),
+    )
 
 
 def _strict(floor: float) -> float:

@@ -41,10 +41,26 @@ def check_precision(subject: Subject, mutation: Mutation | None = None) -> Outco
     return Outcome(tuple(measurements), notes=tuple(notes))
 
 
-def _compare(network: str, case: str, bound: float, expected: Mapping[str, np.ndarray],
-             actual: Mapping[str, np.ndarray], single: Mapping[str, np.ndarray] | None = None) -> list[Measurement]:
-    return [Measurement(network, 'precision', case, name, relative_l2(actual[name], expected[name]), bound,
-                        relative_l2(single[name], expected[name]) if single else None) for name in expected]
+def _compare(
+    network: str,
+    case: str,
+    bound: float,
+    expected: Mapping[str, np.ndarray],
+    actual: Mapping[str, np.ndarray],
+    single: Mapping[str, np.ndarray] | None = None,
+) -> list[Measurement]:
+    return [
+        Measurement(
+            network,
+            'precision',
+            case,
+            name,
+            relative_l2(actual[name], expected[name]),
+            bound,
+            relative_l2(single[name], expected[name]) if single else None,
+        )
+        for name in expected
+    ]
 
 
 def _evaluate_autocast(trio: Trio, dtype: str, images: np.ndarray) -> dict[str, np.ndarray]:

@@ -24,11 +24,14 @@ _PIPELINES = {
     'flip': (({'type': 'RandomFlip', 'prob': 0.5, 'direction': 'horizontal'},), None, EXACT),
     'channel order and normalisation': (({'type': 'CenterCrop', 'crop_size': 64},), _MEAN_AND_STD, EXACT),
     'resized short edge': (({'type': 'ResizeEdge', 'scale': 96, 'edge': 'short'},), None, RESIZED),
-    'resized by Pillow': (({'type': 'ResizeEdge', 'scale': 96, 'edge': 'short', 'backend': 'pillow',
-                            'interpolation': 'bicubic'},), None, RESIZED),
+    'resized by Pillow': (
+        ({'type': 'ResizeEdge', 'scale': 96, 'edge': 'short', 'backend': 'pillow', 'interpolation': 'bicubic'},),
+        None,
+        RESIZED,
+    ),
     'enlarged': (({'type': 'Resize', 'scale': (300, 200)},), None, RESIZED),
     'random resized crop': (({'type': 'RandomResizedCrop', 'scale': 64},), None, RESIZED),
-}  # yapf: disable
+}
 # Height, width and suffix of the image files.
 _FILES = ((120, 160, '.png'), (131, 97, '.png'), (160, 120, '.jpg'), (81, 243, '.jpg'))
 
@@ -44,11 +47,13 @@ def check_preprocessing(configs: Sequence[Mapping[str, Any]] = ()) -> Outcome:
         files = list(_write_files(Path(folder)))
         for name, transforms, preprocessor, bound in (*_own_pipelines(), *_pipelines_of(configs)):
             for number, path in enumerate(files):
-                ours, theirs = (run(transforms, preprocessor, path, _SEED + number)
-                                for run in (_run_mindspore, _run_mmpretrain))
+                ours, theirs = (
+                    run(transforms, preprocessor, path, _SEED + number) for run in (_run_mindspore, _run_mmpretrain)
+                )
                 scale = float(np.max(preprocessor['std'])) if preprocessor and preprocessor.get('std') else 1.0
-                measurements.append(Measurement(NETWORK, 'preprocessing', path.name, name,
-                                                _levels(ours, theirs) * scale, bound))
+                measurements.append(
+                    Measurement(NETWORK, 'preprocessing', path.name, name, _levels(ours, theirs) * scale, bound)
+                )
     return Outcome(tuple(measurements))
 
 
@@ -79,10 +84,11 @@ def _write_files(folder: Path) -> Iterator[Path]:
     randoms = np.random.default_rng(_SEED)
     for number, (height, width, suffix) in enumerate(_FILES):
         rows, columns = np.mgrid[:height, :width]
-        waves = np.stack([np.sin(rows / (7 + number + channel)) + np.cos(columns / (5 + channel))
-                          for channel in range(3)], axis=-1)
+        waves = np.stack(
+            [np.sin(rows / (7 + number + channel)) + np.cos(columns / (5 + channel)) for channel in range(3)], axis=-1
+        )
         pixels = 127 + 40 * waves + randoms.normal(0, 12, (height, width, 3))
-        pixels[height // 3:height // 2, width // 4:width // 2] = randoms.integers(0, 256, 3)
+        pixels[height // 3 : height // 2, width // 4 : width // 2] = randoms.integers(0, 256, 3)
         path = folder / f'{height}x{width}{suffix}'
         Image.fromarray(pixels.clip(0, 255).astype(np.uint8)).save(path)
         yield path
@@ -97,8 +103,9 @@ def _run_mindspore(transforms: list[dict], preprocessor: Mapping[str, Any] | Non
     return Preprocessor(preprocessor)(image[None])[0]
 
 
-def _run_mmpretrain(transforms: list[dict], preprocessor: Mapping[str, Any] | None, path: Path,
-                    seed: int) -> np.ndarray:
+def _run_mmpretrain(
+    transforms: list[dict], preprocessor: Mapping[str, Any] | None, path: Path, seed: int
+) -> np.ndarray:
     """Return what mmpretrain's pipeline makes of a file, of shape (C, H, W)."""
     import torch
     from mmpretrain.datasets import transforms as _  # noqa: F401 registers the transforms

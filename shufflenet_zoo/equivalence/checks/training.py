@@ -87,8 +87,14 @@ def check_training(trio: Trio) -> Outcome:
     measurements = [
         *compare_tensors(name, 'training', case, training, *losses),
         *compare_tensors(name, 'training', case, training, exact.features, single.features, actual.features),
-        *compare_tensors(name, 'statistics', case, partial(calibrated, STATISTICS_BOUND), *reference.statistics,
-                         _statistics(trio.mindspore.tensors())),
+        *compare_tensors(
+            name,
+            'statistics',
+            case,
+            partial(calibrated, STATISTICS_BOUND),
+            *reference.statistics,
+            _statistics(trio.mindspore.tensors()),
+        ),
     ]
     return Outcome((*measurements, *gradients))
 
@@ -128,11 +134,19 @@ def _gradient_differences(subject: Subject, exact: TrainingPass, other: Training
     zeros = _zero_gradients(subject)
     return {'images': relative(other.image_gradient, exact.image_gradient)} | {
         name: relative(other.gradients[name], gradient, least_scale)
-        for name, gradient in exact.gradients.items() if name not in zeros and name in other.gradients}
+        for name, gradient in exact.gradients.items()
+        if name not in zeros and name in other.gradients
+    }
 
 
-def _compare_gradients(subject: Subject, case: str, reference: _Reference, actual: TrainingPass,
-                       check: str = 'gradients', least: float = GRADIENT_BOUND) -> list[Measurement]:
+def _compare_gradients(
+    subject: Subject,
+    case: str,
+    reference: _Reference,
+    actual: TrainingPass,
+    check: str = 'gradients',
+    least: float = GRADIENT_BOUND,
+) -> list[Measurement]:
     """Compare all gradients by name, against one noise floor for all."""
     exact, single = reference.passes
 
@@ -141,10 +155,13 @@ def _compare_gradients(subject: Subject, case: str, reference: _Reference, actua
 
     bound = calibrated(least, reference.noise)
     differences = _gradient_differences(subject, exact, actual)
-    measurements = [measure(name, difference, bound, reference.floors[name])
-                    for name, difference in differences.items()]
-    measurements += [measure(f'{name} (in one framework only)', 1.0, 0.0)
-                     for name in sorted(exact.gradients.keys() ^ actual.gradients.keys())]
+    measurements = [
+        measure(name, difference, bound, reference.floors[name]) for name, difference in differences.items()
+    ]
+    measurements += [
+        measure(f'{name} (in one framework only)', 1.0, 0.0)
+        for name in sorted(exact.gradients.keys() ^ actual.gradients.keys())
+    ]
     largest = _largest_gradient(exact)
     for name in sorted(_zero_gradients(subject) & exact.gradients.keys() & actual.gradients.keys()):
         floor, difference = (float(np.abs(found.gradients[name]).max()) / largest for found in (single, actual))
@@ -167,5 +184,8 @@ def zero_gradients(plan: Plan) -> set[str]:
     A shift behind a depthwise convolution goes through a linear 1x1 convolution into the next BatchNorm, which takes
     every constant away again.
     """
-    return {f'{name}.bn.bias' for name, conv in plan.named_convs().items()
-            if conv.norm and not conv.act and conv.groups == conv.out_channels and conv.kernel_size > 1}
+    return {
+        f'{name}.bn.bias'
+        for name, conv in plan.named_convs().items()
+        if conv.norm and not conv.act and conv.groups == conv.out_channels and conv.kernel_size > 1
+    }
