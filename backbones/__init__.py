@@ -3,5 +3,9 @@
 from shufflenet_zoo.backbones.deploy import to_deploy
 from shufflenet_zoo.backbones.shufflenet_v1 import ShuffleNetV1, ShuffleUnit
 from shufflenet_zoo.backbones.shufflenet_v2 import InvertedResidual, ShuffleNetV2
+from shufflenet_zoo.weights.file_torch import register_safe_globals
+
+# With newer releases of torch, mmengine cannot read its own checkpoints otherwise.
+register_safe_globals()
 
 __all__ = ['InvertedResidual', 'ShuffleNetV1', 'ShuffleNetV2', 'ShuffleUnit', 'to_deploy']

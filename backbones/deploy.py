@@ -6,6 +6,7 @@ import numpy as np
 from torch import Tensor, nn
 
 from shufflenet_zoo.arch import STEM_OUTPUT
+from shufflenet_zoo.arch.routes import is_natural
 from shufflenet_zoo.backbones.base import ShuffleNet, channels_last_on_cpu, check_images
 from shufflenet_zoo.backbones.deploy_v1 import DeployedUnitV1
 from shufflenet_zoo.backbones.deploy_v2 import DeployedStageV2
@@ -13,7 +14,6 @@ from shufflenet_zoo.backbones.folding import Reorder, fold
 from shufflenet_zoo.backbones.pooling import exportable_pool
 from shufflenet_zoo.backbones.shufflenet_v2 import ShuffleNetV2
 from shufflenet_zoo.errors import ArgumentError
-from shufflenet_zoo.slices import is_natural
 
 
 class DeployedShuffleNet(nn.Module):

@@ -6,10 +6,10 @@ import torch
 from torch import Tensor, nn
 
 from shufflenet_zoo.arch import V1Unit
+from shufflenet_zoo.arch.routes import route_bottleneck
 from shufflenet_zoo.backbones.folding import concatenate, fold, is_foldable
 from shufflenet_zoo.backbones.pooling import exportable_pool
 from shufflenet_zoo.backbones.shufflenet_v1 import ShuffleUnit
-from shufflenet_zoo.slices import route_bottleneck
 
 
 class DeployedUnitV1(nn.Module):

@@ -6,6 +6,7 @@ import numpy as np
 from mmcv.cnn import ConvModule
 from torch import Tensor, nn
 
+from shufflenet_zoo.arch.routes import is_natural, route_stage
 from shufflenet_zoo.backbones.folding import (
     Reorder,
     concatenate,
@@ -16,7 +17,6 @@ from shufflenet_zoo.backbones.folding import (
 )
 from shufflenet_zoo.backbones.layers import SqueezeExcitation
 from shufflenet_zoo.backbones.shufflenet_v2 import InvertedResidual
-from shufflenet_zoo.slices import is_natural, route_stage
 
 
 class MainBranch(nn.Module):

@@ -12,7 +12,7 @@ from mmcv.cnn import ConvModule
 from torch import Tensor, nn
 from torch.nn.utils import fuse_conv_bn_eval
 
-from shufflenet_zoo.slices import LayerTraits, Slice, is_natural, order_chain, reorder_weight
+from shufflenet_zoo.arch.routes import LayerTraits, Slice, is_natural, order_chain, reorder_weight
 
 
 class Reorder(nn.Module):

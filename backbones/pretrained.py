@@ -7,18 +7,16 @@ from typing import Any
 
 import torch
 from mmengine.logging import print_log
-from mmengine.runner import CheckpointLoader
 from torch import Tensor, nn
 
 from shufflenet_zoo.arch import Plan, V1Unit
 from shufflenet_zoo.errors import CheckpointError
-
-# Also makes mmengine read checkpoints that its own reader refuses with newer releases of torch.
-from shufflenet_zoo.openmmlab.checkpoint import weights_of
 from shufflenet_zoo.weights.convert import Weights, decode
-from shufflenet_zoo.weights.detect import identify
+from shufflenet_zoo.weights.fetch import fetch_checkpoint
+from shufflenet_zoo.weights.file_torch import weights_of
 from shufflenet_zoo.weights.layouts import CANONICAL, HEAD, V1, V2
 from shufflenet_zoo.weights.permutations import PermutationError
+from shufflenet_zoo.weights.recognise import identify
 
 _COUNTER = 'num_batches_tracked'
 
@@ -38,7 +36,7 @@ def load_pretrained(backbone: nn.Module, checkpoint: str, prefix: str | None = N
     Raises:
         CheckpointError: if the file is unreadable, none of its stages loads, or it belongs to another network.
     """
-    content = weights_of(CheckpointLoader.load_checkpoint(checkpoint, map_location, logger='current'))
+    content = weights_of(fetch_checkpoint(checkpoint, map_location))
     weights = {name: value for name, value in content.items() if isinstance(value, Tensor)}
     own = backbone.state_dict()
     inside = {

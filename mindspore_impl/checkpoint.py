@@ -9,7 +9,7 @@ import numpy as np
 from mindspore import Parameter, Tensor, nn
 
 from shufflenet_zoo.errors import CheckpointError
-from shufflenet_zoo.weights.io import read_content
+from shufflenet_zoo.weights.files import read_content
 
 FORMATS = {'.ckpt': 'ckpt', '.safetensors': 'safetensors'}
 # How many names of parameters an error lists.

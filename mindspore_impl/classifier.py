@@ -7,8 +7,8 @@ from typing import Any
 from mindspore import Tensor, nn
 from mindspore.common.initializer import Normal
 
-from shufflenet_zoo.config import AUTO
 from shufflenet_zoo.errors import ArgumentError, ConfigError
+from shufflenet_zoo.jobs.config import AUTO
 from shufflenet_zoo.mindspore_impl.base import ShuffleNet, load_pretrained
 from shufflenet_zoo.mindspore_impl.config_keys import check_keys, choose, require
 from shufflenet_zoo.mindspore_impl.losses import CrossEntropyLoss, LabelSmoothLoss

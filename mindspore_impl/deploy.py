@@ -8,6 +8,7 @@ import numpy as np
 from mindspore import Tensor, nn, ops
 
 from shufflenet_zoo.arch import STEM_OUTPUT, V1Unit, V2Unit
+from shufflenet_zoo.arch.routes import Slice, is_natural, route_bottleneck, route_stage
 from shufflenet_zoo.errors import ArgumentError
 from shufflenet_zoo.mindspore_impl.base import ShuffleNet
 from shufflenet_zoo.mindspore_impl.classifier import ImageClassifier
@@ -15,7 +16,6 @@ from shufflenet_zoo.mindspore_impl.folding import Reorder, constant, copy_cell, 
 from shufflenet_zoo.mindspore_impl.layers import ConvModule, SqueezeExcitation
 from shufflenet_zoo.mindspore_impl.shufflenet_v1 import ShuffleUnit
 from shufflenet_zoo.mindspore_impl.shufflenet_v2 import InvertedResidual, ShuffleNetV2
-from shufflenet_zoo.slices import Slice, is_natural, route_bottleneck, route_stage
 
 
 class Concatenation(nn.Cell):

@@ -5,12 +5,12 @@ from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
+from shufflenet_zoo.arch.variants import VARIANTS, get_variant
 from shufflenet_zoo.errors import ArgumentError
 from shufflenet_zoo.mindspore_impl.checkpoint import load_weights
 from shufflenet_zoo.mindspore_impl.classifier import GlobalAveragePooling, ImageClassifier, LinearClsHead
 from shufflenet_zoo.mindspore_impl.shufflenet_v1 import ShuffleNetV1
 from shufflenet_zoo.mindspore_impl.shufflenet_v2 import ShuffleNetV2
-from shufflenet_zoo.variants import VARIANTS, get_variant
 
 _BACKBONES = {'ShuffleNetV1': ShuffleNetV1, 'ShuffleNetV2': ShuffleNetV2}
 

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 import numpy as np
 from mindspore import Tensor, nn, ops
 
+from shufflenet_zoo.arch.routes import LayerTraits, order_chain, reorder_weight
 from shufflenet_zoo.mindspore_impl.layers import BatchNorm2d, ConvModule
-from shufflenet_zoo.slices import LayerTraits, order_chain, reorder_weight
 
 
 class Reorder(nn.Cell):

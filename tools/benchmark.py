@@ -9,9 +9,9 @@ import os
 import sys
 from pathlib import Path
 
-from shufflenet_zoo import cli
 from shufflenet_zoo.benchmark.cases import PROCESSES, STANDARD_CASES, STANDARD_RATIOS, STANDARD_STARTS
 from shufflenet_zoo.errors import BenchmarkError
+from shufflenet_zoo.jobs import cli
 
 
 def parse_args() -> argparse.Namespace:

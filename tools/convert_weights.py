@@ -3,8 +3,8 @@
 import argparse
 import ast
 
-from shufflenet_zoo.cli import run
 from shufflenet_zoo.errors import CheckpointError
+from shufflenet_zoo.jobs.cli import run
 from shufflenet_zoo.weights import LAYOUT_NAMES, convert_file
 from shufflenet_zoo.weights.backbone_options import reduced
 
@@ -55,13 +55,16 @@ def parse_backbone(items: list[str]) -> dict:
 def main() -> None:
     """Convert one file and say what was done."""
     args = parse_args()
+    check = None
+    if args.verify:
+        from shufflenet_zoo.equivalence import verify_conversion as check  # takes a second
     converted, found = convert_file(
         args.source,
         args.destination,
         source_layout=args.source_layout,
         target_layout=args.target_layout,
         backbone=parse_backbone(args.backbone),
-        run_networks=args.verify,
+        check=check,
     )
     backbone = ', '.join(f'{key}={value!r}' for key, value in reduced(converted.backbone).items())
     print(f'{args.destination}: {len(converted.tensors)} tensors in layout {converted.layout.name}')

@@ -2,9 +2,9 @@
 
 import argparse
 
-from shufflenet_zoo import cli
 from shufflenet_zoo.export.contract import FORMATS
-from shufflenet_zoo.options import BACKENDS
+from shufflenet_zoo.jobs import cli
+from shufflenet_zoo.jobs.backends import BACKENDS
 
 
 def parse_args() -> argparse.Namespace:
@@ -64,8 +64,8 @@ def parse_args() -> argparse.Namespace:
 def main() -> None:
     """Run the tool."""
     args = parse_args()
-    from shufflenet_zoo.config import load_config, parse_overrides  # takes a second: after the options are checked
     from shufflenet_zoo.export.exporter import ExportOptions, export
+    from shufflenet_zoo.jobs.config import load_config, parse_overrides  # takes a second: after the options are checked
 
     config = load_config(args.config, parse_overrides(args.cfg_options))
     exported = export(

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from shufflenet_zoo.arch import Plan, plan_backbone
-from shufflenet_zoo.cli import run
-from shufflenet_zoo.complexity import Cost, analyse, total
+from shufflenet_zoo.arch.complexity import Cost, analyse, total
+from shufflenet_zoo.arch.variants import VARIANTS, get_variant
 from shufflenet_zoo.errors import ArgumentError, ConfigError
-from shufflenet_zoo.variants import VARIANTS, get_variant
+from shufflenet_zoo.jobs.cli import run
 
 ROW = '{:<10} {:>16} {:>14} {:>14} {:>14} {:>14} {:>10}'
 LIST_COLUMNS = ('variant', 'parameters', 'multiply-adds', 'published top-1 / top-5 (%)')
@@ -47,7 +47,7 @@ def read_network(name: str, classes: int | None) -> tuple[Plan, int | None, bool
     if Path(name).suffix != '.py':
         variant = get_variant(name)
         return variant.plan(), classes or 1000, variant.head_bias
-    from shufflenet_zoo.config import load_config
+    from shufflenet_zoo.jobs.config import load_config
 
     model = load_config(name).get('model')
     head = model.get('head') or {} if isinstance(model, dict) else {}

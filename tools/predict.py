@@ -3,8 +3,8 @@
 import argparse
 import json
 
-from shufflenet_zoo import cli
-from shufflenet_zoo.options import PREDICTORS, PredictOptions, load_backend
+from shufflenet_zoo.jobs import cli
+from shufflenet_zoo.jobs.backends import PREDICTORS, PredictOptions, load_backend
 
 
 def parse_args() -> argparse.Namespace:
@@ -37,8 +37,8 @@ def parse_args() -> argparse.Namespace:
 def main() -> None:
     """Run the tool."""
     args = parse_args()
-    from shufflenet_zoo.config import load_config, parse_overrides  # takes a second: after the options are checked
-    from shufflenet_zoo.predictions import format_table, picture_paths, write_picture
+    from shufflenet_zoo.jobs.config import load_config, parse_overrides  # takes a second: after the options are checked
+    from shufflenet_zoo.jobs.predictions import format_table, picture_paths, write_picture
 
     config = load_config(args.config, parse_overrides(args.cfg_options))
     pictures = picture_paths(args.images, args.out) if args.out else []

@@ -3,8 +3,8 @@
 import argparse
 import os
 
-from shufflenet_zoo import cli
-from shufflenet_zoo.options import BACKENDS, LAUNCHERS, TestOptions, load_backend
+from shufflenet_zoo.jobs import cli
+from shufflenet_zoo.jobs.backends import BACKENDS, LAUNCHERS, TestOptions, load_backend
 
 
 def parse_args() -> argparse.Namespace:
@@ -47,7 +47,7 @@ def main() -> None:
     """Run the tool."""
     args = parse_args()
     os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
-    from shufflenet_zoo.config import load_config, parse_overrides  # takes a second: after the options are checked
+    from shufflenet_zoo.jobs.config import load_config, parse_overrides  # takes a second: after the options are checked
     from shufflenet_zoo.weights import check_backbone
 
     config = load_config(args.config, parse_overrides(args.cfg_options))

@@ -7,7 +7,6 @@ import argparse
 import os
 import sys
 
-from shufflenet_zoo import cli
 from shufflenet_zoo.equivalence import (
     CHECK_NAMES,
     FAST_VARIANTS,
@@ -20,6 +19,7 @@ from shufflenet_zoo.equivalence import (
 from shufflenet_zoo.equivalence.records import Destinations
 from shufflenet_zoo.equivalence.table import HEADER, rows
 from shufflenet_zoo.errors import ArgumentError
+from shufflenet_zoo.jobs import cli
 
 
 def parse_args() -> argparse.Namespace:

@@ -1,7 +1,7 @@
 # The light RetinaNet on handwritten digits in larger pictures; the data set makes itself from scikit-learn's digits.
 # The backbone starts from the digits classifier: run tools/train.py configs/shufflenet_v2.py first.
 _base_ = './_base_/retinanet_light_v2.py'
-custom_imports = dict(imports=['shufflenet_zoo.openmmlab.digits_detection'])
+custom_imports = dict(imports=['shufflenet_zoo.openmmlab.coco_digits'])
 
 model = dict(
     # As the classifier was trained.

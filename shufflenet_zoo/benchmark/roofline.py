@@ -3,9 +3,9 @@
 import time
 from dataclasses import dataclass
 
+from shufflenet_zoo.arch.complexity import analyse, total
+from shufflenet_zoo.arch.variants import get_variant
 from shufflenet_zoo.benchmark.cases import IMAGE_SIZE
-from shufflenet_zoo.complexity import analyse, total
-from shufflenet_zoo.variants import get_variant
 
 # The networks of the benchmark as named variants.
 NETWORKS = {'ours/v1': 'shufflenet_v1_g3_1.0x', 'ours/v2': 'shufflenet_v2_1.0x'}

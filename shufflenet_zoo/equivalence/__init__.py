@@ -4,6 +4,7 @@ Every difference is measured from PyTorch in double precision and stands beside 
 imports neither framework; running a check imports both.
 """
 
+from shufflenet_zoo.equivalence.conversion import ConversionProof, verify_conversion
 from shufflenet_zoo.equivalence.measurement import Measurement, Outcome
 from shufflenet_zoo.equivalence.mutations import MUTATIONS, get_mutation
 from shufflenet_zoo.equivalence.subject import FAST_VARIANTS, Subject, configured_subject, named_subjects
@@ -13,6 +14,7 @@ __all__ = [
     'CHECK_NAMES',
     'FAST_VARIANTS',
     'MUTATIONS',
+    'ConversionProof',
     'Measurement',
     'Outcome',
     'Subject',
@@ -21,4 +23,5 @@ __all__ = [
     'get_mutation',
     'named_subjects',
     'verify',
+    'verify_conversion',
 ]

@@ -115,7 +115,7 @@ class MindSporeNetwork:
         """
         import mindspore as ms
 
-        from shufflenet_zoo.mindspore_impl.optimizers import build_optimizer
+        from shufflenet_zoo.mindspore_impl.training.optimizers import build_optimizer
 
         ms.set_context(mode=ms.PYNATIVE_MODE)
         optimizer = build_optimizer(self.model, config)

@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 
 from shufflenet_zoo.arch import STEM_OUTPUT, Plan, plan_backbone
-from shufflenet_zoo.config import load_config
+from shufflenet_zoo.arch.variants import VARIANTS, get_variant
 from shufflenet_zoo.errors import ArgumentError, CheckpointError, ConfigError
-from shufflenet_zoo.variants import VARIANTS, get_variant
+from shufflenet_zoo.jobs.config import load_config
 from shufflenet_zoo.weights.backbone_options import complete, difference
 from shufflenet_zoo.weights.convert import Weights, convert, decode
-from shufflenet_zoo.weights.io import read_weights
+from shufflenet_zoo.weights.files import read_weights
 from shufflenet_zoo.weights.layouts import CANONICAL, LAYOUTS, Layout
 
 # Enough for a loss, and few enough to stay out of the way of the networks.

@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 from mmengine.config import Config
 
-from shufflenet_zoo.config import one_line
 from shufflenet_zoo.errors import ConfigError, DependencyError, ExportError, ShuffleNetZooError
 from shufflenet_zoo.export.contract import FORMATS, Format, Loaded, Metadata, Shape, Source
+from shufflenet_zoo.jobs.config import one_line
 
 SOURCES = {'torch': 'shufflenet_zoo.export.torch_source', 'mindspore': 'shufflenet_zoo.export.mindspore_source'}
 # Largest difference of a logit from the live model's, relative to the largest logit.

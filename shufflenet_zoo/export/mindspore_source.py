@@ -8,16 +8,16 @@ import numpy as np
 from mindspore import Tensor
 from mmengine.config import Config
 
-from shufflenet_zoo import digits
+from shufflenet_zoo.data import digits
 from shufflenet_zoo.errors import ConfigError
 from shufflenet_zoo.export.contract import PHOTOGRAPHS, Metadata, Source, check_trained
 from shufflenet_zoo.mindspore_impl.checkpoint import load_weights
 from shufflenet_zoo.mindspore_impl.classifier import build_classifier
-from shufflenet_zoo.mindspore_impl.data import Preprocessor
-from shufflenet_zoo.mindspore_impl.datasets import choose_dataset
+from shufflenet_zoo.mindspore_impl.data.datasets import choose_dataset
+from shufflenet_zoo.mindspore_impl.data.loader import Preprocessor
+from shufflenet_zoo.mindspore_impl.data.transforms import Pipeline
 from shufflenet_zoo.mindspore_impl.deploy import to_deploy
-from shufflenet_zoo.mindspore_impl.transforms import Pipeline
-from shufflenet_zoo.weights.io import read_content
+from shufflenet_zoo.weights.files import read_content
 
 _KEY = 'test_dataloader.dataset'
 

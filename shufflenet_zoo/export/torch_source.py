@@ -13,12 +13,14 @@ from torch import Tensor, nn
 
 from shufflenet_zoo.arch import plan_backbone
 from shufflenet_zoo.backbones import to_deploy
-from shufflenet_zoo.config import check_data
 from shufflenet_zoo.errors import ArgumentError, ConfigError
 from shufflenet_zoo.export.contract import PHOTOGRAPHS, Metadata, Source, check_trained
-from shufflenet_zoo.openmmlab.checkpoint import load_strictly, read_checkpoint, weights_of
+from shufflenet_zoo.jobs.config import check_data
+from shufflenet_zoo.openmmlab.checkpoint import load_strictly
 from shufflenet_zoo.openmmlab.predictor import build_model, class_names, innermost_test_dataset
 from shufflenet_zoo.openmmlab.terminal import silence_known_warnings
+from shufflenet_zoo.weights.fetch import fetch_checkpoint
+from shufflenet_zoo.weights.file_torch import weights_of
 
 
 class Logits(nn.Module):
@@ -49,7 +51,7 @@ def open_source(config: Config, checkpoint: str, deploy: bool, input_size: tuple
         CheckpointError: if the checkpoint is missing, damaged, untrained or of another network.
     """
     silence_known_warnings()
-    content = read_checkpoint(checkpoint)
+    content = fetch_checkpoint(checkpoint)
     model = build_model(config).eval()
     if not {'backbone', 'head'} <= set(dict(model.named_children())) or not hasattr(model.head, 'loss_module'):
         raise ConfigError(

@@ -5,7 +5,7 @@ from typing import Any
 
 from mmpretrain.datasets import BaseDataset
 
-from shufflenet_zoo import digits
+from shufflenet_zoo.data import digits
 from shufflenet_zoo.registry import DATASETS
 
 

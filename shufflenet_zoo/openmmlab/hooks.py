@@ -8,8 +8,8 @@ from typing import Any
 from mmengine.dist import is_main_process
 from mmengine.hooks import CheckpointHook as _CheckpointHook
 
+from shufflenet_zoo.jobs.workdir import NOTE
 from shufflenet_zoo.registry import HOOKS
-from shufflenet_zoo.workdir import NOTE
 
 
 @HOOKS.register_module()

@@ -10,11 +10,12 @@ from mmengine.registry import DATASETS, MODELS, init_default_scope
 from torch import nn
 
 from shufflenet_zoo.errors import ConfigError
-from shufflenet_zoo.openmmlab.checkpoint import load_strictly, read_checkpoint
+from shufflenet_zoo.jobs.backends import PredictOptions
+from shufflenet_zoo.jobs.predictions import Finding, Prediction, read_image
+from shufflenet_zoo.openmmlab.checkpoint import load_strictly
 from shufflenet_zoo.openmmlab.runner import choose_device
 from shufflenet_zoo.openmmlab.terminal import silence_known_warnings
-from shufflenet_zoo.options import PredictOptions
-from shufflenet_zoo.predictions import Finding, Prediction, read_image
+from shufflenet_zoo.weights.fetch import fetch_checkpoint
 
 # Steps that read files of a data set; here the image is given, and it has no annotations.
 _LOADING = ('LoadImageFromFile', 'LoadAnnotations')
@@ -38,7 +39,7 @@ def predict(config: Config, checkpoint: str, images: Sequence[str], options: Pre
     silence_known_warnings()
     device = choose_device(options.device)
     arrays = [read_image(path) for path in images]
-    content = read_checkpoint(checkpoint)
+    content = fetch_checkpoint(checkpoint)
     model = build_model(config).to(device).eval()
     load_strictly(model, content, checkpoint)
     dataset = innermost_test_dataset(config)

@@ -7,13 +7,14 @@ from typing import Any
 
 from mmengine.config import Config, ConfigDict
 
-from shufflenet_zoo.config import DATALOADERS, check_data
 from shufflenet_zoo.errors import ConfigError
-from shufflenet_zoo.openmmlab.checkpoint import check_resumable, read_checkpoint
-from shufflenet_zoo.openmmlab.detection import check_detection
-from shufflenet_zoo.options import TestOptions, TrainOptions
-from shufflenet_zoo.preflight import require_sections
-from shufflenet_zoo.workdir import choose_work_dir, latest_checkpoint
+from shufflenet_zoo.jobs.backends import TestOptions, TrainOptions
+from shufflenet_zoo.jobs.config import DATALOADERS, check_data
+from shufflenet_zoo.jobs.preflight import require_sections
+from shufflenet_zoo.jobs.workdir import choose_work_dir, latest_checkpoint
+from shufflenet_zoo.openmmlab.annotations import check_detection
+from shufflenet_zoo.openmmlab.checkpoint import check_resumable
+from shufflenet_zoo.weights.file_torch import read_checkpoint
 
 # What mmdet's flip augmentation adds to a sample, and its merging needs.
 _FLIP_META_KEYS = ('flip', 'flip_direction')

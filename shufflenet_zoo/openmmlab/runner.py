@@ -20,7 +20,10 @@ from torch import nn
 from torch.utils.data import DataLoader
 
 from shufflenet_zoo.errors import ConfigError
-from shufflenet_zoo.openmmlab.checkpoint import fetch_checkpoint, load_strictly
+from shufflenet_zoo.jobs.backends import TestOptions, TrainOptions
+from shufflenet_zoo.jobs.preflight import check_out, require_checkpoint
+from shufflenet_zoo.jobs.workdir import Attempt, attempted_start, report_checkpoint
+from shufflenet_zoo.openmmlab.checkpoint import load_strictly
 from shufflenet_zoo.openmmlab.prepare import (
     is_detection,
     prepare_testing,
@@ -28,9 +31,7 @@ from shufflenet_zoo.openmmlab.prepare import (
 )
 from shufflenet_zoo.openmmlab.seeding import IterationSeedHook, SeededDataset, SeededSampler
 from shufflenet_zoo.openmmlab.terminal import quieten, silence_known_warnings
-from shufflenet_zoo.options import TestOptions, TrainOptions
-from shufflenet_zoo.preflight import check_out, require_checkpoint
-from shufflenet_zoo.workdir import Attempt, attempted_start, report_checkpoint
+from shufflenet_zoo.weights.fetch import fetch_checkpoint
 
 _RUN_NUMBERS = itertools.count()
 _RUN_BEGINS = ('before_train_epoch', 'before_test_epoch')

@@ -15,7 +15,7 @@ from mmengine.hooks import Hook
 from mmengine.registry import DATA_SAMPLERS, DATASETS
 from torch.utils.data import Dataset, Sampler
 
-from shufflenet_zoo.draws import ITERATION_STREAM, SAMPLE_STREAM, derive_seed
+from shufflenet_zoo.jobs.seeds import ITERATION_STREAM, SAMPLE_STREAM, derive_seed
 
 
 def _seed_all(seed: int) -> None:

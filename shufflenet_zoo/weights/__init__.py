@@ -5,9 +5,9 @@ Importing this package imports neither torch nor mindspore; reading their files 
 
 from shufflenet_zoo.weights.api import backbone_of_file, check_backbone, convert_file
 from shufflenet_zoo.weights.convert import Weights, convert
-from shufflenet_zoo.weights.detect import identify
-from shufflenet_zoo.weights.io import read_weights, write_weights
+from shufflenet_zoo.weights.files import read_weights, write_weights
 from shufflenet_zoo.weights.layouts import LAYOUT_NAMES
+from shufflenet_zoo.weights.recognise import identify
 
 __all__ = [
     'LAYOUT_NAMES',

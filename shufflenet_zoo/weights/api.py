@@ -1,18 +1,18 @@
 """What users and tools call: whole files from one layout to another, and what a file says about its backbone."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from shufflenet_zoo.errors import CheckpointError
 from shufflenet_zoo.weights.backbone_options import SCOPE, complete, difference, family_of
 from shufflenet_zoo.weights.convert import Weights, convert
-from shufflenet_zoo.weights.io import is_weight_file, read_content, read_weights, write_weights
+from shufflenet_zoo.weights.files import is_weight_file, read_content, read_weights, write_weights
 from shufflenet_zoo.weights.layouts import CANONICAL
-from shufflenet_zoo.weights.verify import Verification, verify
 
 # The layout that a file is converted into if none is named.
 _DEFAULT_LAYOUTS = {'.ckpt': 'mindspore'}
+Found = TypeVar('Found')
 
 
 def convert_file(
@@ -22,8 +22,8 @@ def convert_file(
     source_layout: str | None = None,
     target_layout: str | None = None,
     backbone: Mapping[str, Any] | None = None,
-    run_networks: bool = False,
-) -> tuple[Weights, Verification | None]:
+    check: Callable[[Weights, Weights], Found] | None = None,
+) -> tuple[Weights, Found | None]:
     """Convert a weight file; the destination is written at once at the end, or not at all.
 
     Args:
@@ -32,10 +32,11 @@ def convert_file(
         source_layout: Layout of the source. Default: None, recognised.
         target_layout: Layout of the destination. Default: None, 'mindspore' for a .ckpt file and else 'openmmlab'.
         backbone: Backbone arguments that the source's weights do not show, such as shuffle='even_odd'.
-        run_networks: Whether to run the networks before and after, and to refuse the conversion if they differ.
+        check: Called with the weights before and after, to raise an error if they differ; shufflenet_zoo.equivalence's
+            ``verify_conversion`` runs both networks. Default: None, no check.
 
     Returns:
-        The converted weights, and what running the networks found.
+        The converted weights, and what the check returned.
 
     Raises:
         CheckpointError: if the source cannot be read, does not fit its layout, or cannot be expressed in the target.
@@ -43,7 +44,7 @@ def convert_file(
     """
     weights = read_weights(source, source_layout, backbone)
     converted = convert(weights, target_layout or _DEFAULT_LAYOUTS.get(Path(destination).suffix, CANONICAL))
-    found = verify(weights, converted) if run_networks else None
+    found = check(weights, converted) if check else None
     write_weights(destination, converted)
     return converted, found
 

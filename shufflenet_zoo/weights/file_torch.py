@@ -1,8 +1,11 @@
 """PyTorch files: read by torch's weights_only reader, so that no pickle can run code."""
 
+import pickle
 import warnings
 import zipfile
+from collections import OrderedDict
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +21,69 @@ from shufflenet_zoo.weights.layouts import CANONICAL
 WRAPPERS = ('state_dict', 'model', 'ema_state_dict')
 
 
-def read(path: Path) -> Content:
-    """Read a state dict, bare or in a checkpoint."""
+def _history_buffer_method(owner: Any, name: str) -> Any:
+    """Stand in for ``getattr`` in pickles: HistoryBuffer's pickles name its statistics through it."""
+    from mmengine.logging import HistoryBuffer
+
+    if owner is HistoryBuffer and name in HistoryBuffer()._statistics_methods:  # filled by the constructor
+        return getattr(owner, name)
+    raise pickle.UnpicklingError(f'attribute {name!r} of {owner!r} has no place in a checkpoint')
+
+
+@cache
+def _safe_globals() -> list[Any]:
+    """Return what may stand in a checkpoint besides what torch's weights_only reader knows.
+
+    mmengine's training logs are HistoryBuffers of numpy arrays. numpy 2 renamed numpy.core to numpy._core; either
+    writes its own name into a pickle.
+    """
+    from mmengine.logging import HistoryBuffer
+
+    return [
+        HistoryBuffer,
+        (_history_buffer_method, 'builtins.getattr'),
+        np.ndarray,
+        np.dtype,
+        *{type(np.dtype(code)) for code in '?bhilqBHILQefd'},
+        *(
+            (function, f'numpy.{core}.multiarray.{name}')
+            for core in ('core', '_core')
+            for name, function in (
+                ('scalar', np.core.multiarray.scalar),
+                ('_reconstruct', np.core.multiarray._reconstruct),
+            )
+        ),
+    ]
+
+
+def register_safe_globals() -> None:
+    """Let torch's weights_only reader take mmengine's training logs, in this whole process."""
+    import torch
+
+    torch.serialization.add_safe_globals(_safe_globals())
+
+
+def read_checkpoint(path: str | Path, map_location: Any = 'cpu') -> dict:
+    """Read all of a PyTorch checkpoint; objects other than tensors, numbers, texts and training logs are refused.
+
+    Args:
+        path: The file.
+        map_location: Where tensors go, as in torch.load. Default: 'cpu'.
+
+    Returns:
+        What the file holds: a state dict, or a dict with the state dict under 'state_dict'.
+
+    Raises:
+        CheckpointError: if the file is missing, unreadable, truncated or holds other objects.
+        DependencyError: if torch is not installed.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise CheckpointError(f'checkpoint {path} does not exist; give the path of a file that training saved')
     try:
-        from shufflenet_zoo.openmmlab.checkpoint import read_checkpoint
+        import torch
+
+        allowed = _safe_globals()
     except ImportError as error:
         raise DependencyError(
             f'{path} needs the package {error.name!r}, which is not installed; a .safetensors file needs none'
@@ -29,10 +91,38 @@ def read(path: Path) -> Content:
     if zipfile.is_zipfile(path):
         with zipfile.ZipFile(path) as archive:
             check_unpacked_size(archive, path)
-    with warnings.catch_warnings():
-        # torch remarks on pickle protocols and storages, which says nothing that the user can mend.
-        warnings.simplefilter('ignore')
-        checkpoint = read_checkpoint(path)
+    try:
+        with warnings.catch_warnings(), torch.serialization.safe_globals(allowed):
+            # torch remarks on pickle protocols and storages, which says nothing that the user can mend.
+            warnings.simplefilter('ignore')
+            checkpoint = torch.load(path, map_location=map_location, weights_only=True)
+    except pickle.UnpicklingError as error:
+        foreign = 'unsupported global' in str(error).lower() or 'has no place' in str(error)
+        what = 'holds Python objects besides weights, which could run code' if foreign else 'is damaged'
+        raise CheckpointError(
+            f'checkpoint {path} {what}; give a file saved by tools/train.py or by torch.save of a state dict'
+        ) from error
+    except Exception as error:  # a damaged file makes torch raise nearly anything
+        raise CheckpointError(
+            f'checkpoint {path} cannot be read: it is truncated, or no PyTorch checkpoint; copy it again or take '
+            f'another'
+        ) from error
+    if not isinstance(checkpoint, dict):
+        raise CheckpointError(f'checkpoint {path} holds a {type(checkpoint).__name__}; expected a dict of weights')
+    return checkpoint
+
+
+def weights_of(checkpoint: Mapping[str, Any]) -> OrderedDict[str, Any]:
+    """Return the state dict of a checkpoint, without the prefix that data-parallel wrappers add."""
+    state_dict = checkpoint.get('state_dict', checkpoint)
+    weights = OrderedDict((name.removeprefix('module.'), value) for name, value in state_dict.items())
+    weights._metadata = getattr(state_dict, '_metadata', {})  # versions by which modules convert old keys
+    return weights
+
+
+def read(path: Path) -> Content:
+    """Read a state dict, bare or in a checkpoint."""
+    checkpoint = read_checkpoint(path)
     state = next((checkpoint[key] for key in WRAPPERS if isinstance(checkpoint.get(key), Mapping)), checkpoint)
     tensors = {key: _to_numpy(key, value, path) for key, value in state.items()}
     return Content(tensors, _description(checkpoint, path))

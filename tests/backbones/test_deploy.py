@@ -7,13 +7,13 @@ import re
 import numpy as np
 import pytest
 import torch
-from networks import STRUCTURES, V1, V2, build, images, randomise
+from helpers.networks import STRUCTURES, V1, V2, build, images, randomise
 from torch import nn
 
+from shufflenet_zoo.arch.variants import VARIANTS
 from shufflenet_zoo.backbones import to_deploy
 from shufflenet_zoo.backbones.folding import Reorder
 from shufflenet_zoo.errors import ArgumentError
-from shufflenet_zoo.variants import VARIANTS
 
 BOUND = 1e-5
 EXTRA_STRUCTURES = {

@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from networks import V1, V2, build, carry_signal, images
+from helpers.networks import V1, V2, build, carry_signal, images
 
 
 @pytest.mark.parametrize(

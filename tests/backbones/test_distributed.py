@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 import torch
 import torch.multiprocessing as mp
-from ddp_step import train_steps
-from networks import V1, V2
+from helpers.ddp_step import train_steps
+from helpers.networks import V1, V2
 
 
 @pytest.mark.parametrize('cfg', [V1, V2], ids=['v1', 'v2'])

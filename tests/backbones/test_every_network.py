@@ -2,14 +2,14 @@
 
 import pytest
 import torch
-from networks import STRUCTURES, V1, V2, build, carry_signal, images
+from helpers.networks import STRUCTURES, V1, V2, build, carry_signal, images
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from shufflenet_zoo.arch import plan_backbone
+from shufflenet_zoo.arch.variants import VARIANTS
 from shufflenet_zoo.errors import ArgumentError
 from shufflenet_zoo.registry import MODELS
-from shufflenet_zoo.variants import VARIANTS
 
 every_structure = pytest.mark.parametrize('cfg', STRUCTURES.values(), ids=STRUCTURES)
 one_of_each = pytest.mark.parametrize('cfg', [V1, V2 | {'se': True}], ids=['v1', 'v2-se'])

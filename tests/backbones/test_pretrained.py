@@ -9,7 +9,7 @@ from mmengine.logging import MMLogger
 from shufflenet_zoo.backbones import ShuffleNetV1, ShuffleNetV2
 from shufflenet_zoo.errors import CheckpointError
 from shufflenet_zoo.weights.convert import convert
-from shufflenet_zoo.weights.detect import identify
+from shufflenet_zoo.weights.recognise import identify
 
 V1 = {'groups': 3, 'widen_factor': 0.5, 'stem_rule': 'megvii', 'out_indices': (0, 1, 2)}
 V2 = {'widen_factor': 0.5, 'out_indices': (0, 1, 2, 3)}

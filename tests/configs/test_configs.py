@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from shufflenet_zoo.arch import plan_backbone
-from shufflenet_zoo.config import load_config
+from shufflenet_zoo.jobs.config import load_config
 
 CONFIGS = Path(__file__).parents[2] / 'configs'
 LEAVES = sorted(path for path in CONFIGS.rglob('*.py') if not {'_base_', 'detection'} & set(path.parts))
@@ -47,7 +47,7 @@ def test_readable_without_frameworks():
 import sys
 for name in ('torch', 'mindspore', 'mmpretrain', 'mmcv'):
     sys.modules[name] = None
-from shufflenet_zoo.config import load_config
+from shufflenet_zoo.jobs.config import load_config
 for path in sys.argv[1:]:
     load_config(path)
 """

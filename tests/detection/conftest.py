@@ -1,7 +1,7 @@
 """Detection needs mmdet and mmcv's compiled operators."""
 
 import pytest
-from tiny_coco import write_coco
+from helpers.tiny_coco import write_coco
 
 pytest.importorskip('mmcv._ext')
 pytest.importorskip('mmdet')

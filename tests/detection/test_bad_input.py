@@ -5,14 +5,14 @@ import shutil
 
 import pytest
 import torch
-from tiny_coco import shrink
-from tiny_job import ROOT, assert_refused, run_tool
+from helpers.tiny_coco import shrink
+from helpers.tiny_job import ROOT, assert_refused, run_tool
 
-from shufflenet_zoo.config import load_config
 from shufflenet_zoo.errors import CheckpointError, ConfigError, DataError
+from shufflenet_zoo.jobs.backends import TestOptions, TrainOptions
+from shufflenet_zoo.jobs.config import load_config
 from shufflenet_zoo.openmmlab.runner import test as evaluate
 from shufflenet_zoo.openmmlab.runner import train
-from shufflenet_zoo.options import TestOptions, TrainOptions
 
 CONFIG = ROOT / 'configs' / 'detection' / 'retinanet-light_shufflenet-v2-1x_320_coco.py'
 TRAIN_FILE = 'annotations/instances_train2017.json'

@@ -5,14 +5,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tiny_coco import shrink
-from tiny_job import ROOT
+from helpers.tiny_coco import shrink
+from helpers.tiny_job import ROOT
 
 from shufflenet_zoo.arch import plan_backbone
-from shufflenet_zoo.config import load_config
+from shufflenet_zoo.jobs.backends import TestOptions, TrainOptions
+from shufflenet_zoo.jobs.config import load_config
 from shufflenet_zoo.openmmlab.runner import test as evaluate
 from shufflenet_zoo.openmmlab.runner import train
-from shufflenet_zoo.options import TestOptions, TrainOptions
 
 FOLDER = ROOT / 'configs' / 'detection'
 CONFIGS = sorted(path.name for path in FOLDER.glob('*_coco*.py'))

@@ -4,14 +4,14 @@ import json
 
 import pytest
 import torch
+from helpers.tiny_job import ROOT
 from mmengine.registry import MODELS
-from tiny_job import ROOT
 
-from shufflenet_zoo import digits_detection
-from shufflenet_zoo.config import load_config
+from shufflenet_zoo.data import digits_detection
 from shufflenet_zoo.errors import CheckpointError
+from shufflenet_zoo.jobs.backends import TrainOptions
+from shufflenet_zoo.jobs.config import load_config
 from shufflenet_zoo.openmmlab.runner import train
-from shufflenet_zoo.options import TrainOptions
 
 CONFIG = ROOT / 'configs' / 'detection' / 'retinanet_shufflenet-v2-1x_digits.py'
 CLASSIFIER = ROOT / 'configs' / 'shufflenet_v2.py'

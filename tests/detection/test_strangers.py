@@ -6,8 +6,8 @@ import sys
 from pathlib import Path
 
 import pytest
+from helpers.tiny_coco import SIDE
 from mmengine.utils import get_installed_path
-from tiny_coco import SIDE
 
 DETECTOR = """
 _base_ = 'mmdet::retinanet/retinanet_r50_fpn_1x_coco.py'
@@ -85,9 +85,9 @@ def test_mmdets_tool_trains(trained):
 
 
 def test_our_tool_tests_it(trained, tmp_path):
-    from shufflenet_zoo.config import load_config
+    from shufflenet_zoo.jobs.backends import TestOptions
+    from shufflenet_zoo.jobs.config import load_config
     from shufflenet_zoo.openmmlab.runner import test as evaluate
-    from shufflenet_zoo.options import TestOptions
 
     metrics = evaluate(load_config(trained[0]), str(trained[1]), TestOptions(work_dir=str(tmp_path), device='cpu'))
     assert 'coco/bbox_mAP' in metrics

@@ -5,13 +5,13 @@ import tarfile
 from pathlib import Path
 
 import pytest
-from tiny_coco import shrink
-from tiny_job import ROOT
+from helpers.tiny_coco import shrink
+from helpers.tiny_job import ROOT
 
-from shufflenet_zoo.config import load_config
+from shufflenet_zoo.jobs.backends import TestOptions, TrainOptions
+from shufflenet_zoo.jobs.config import load_config
 from shufflenet_zoo.openmmlab.runner import test as evaluate
 from shufflenet_zoo.openmmlab.runner import train
-from shufflenet_zoo.options import TestOptions, TrainOptions
 
 ARCHIVE = Path(os.environ.get('SHUFFLENET_ZOO_DATA', 'absent')) / 'tiny-coco.tar.xz'
 FOLDER = ROOT / 'configs' / 'detection'

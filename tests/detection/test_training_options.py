@@ -4,14 +4,14 @@ import copy
 
 import pytest
 import torch
+from helpers.tiny_job import ROOT
 from mmdet.structures import DetDataSample
 from mmdet.utils import register_all_modules
 from mmengine.registry import MODELS
 from mmengine.structures import InstanceData
-from tiny_job import ROOT
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from shufflenet_zoo.config import load_config
+from shufflenet_zoo.jobs.config import load_config
 
 CONFIG = ROOT / 'configs' / 'detection' / 'retinanet-light_shufflenet-v2-1x_320_coco.py'
 

@@ -5,15 +5,15 @@ import copy
 import mindspore as ms
 import numpy as np
 import pytest
+from helpers.networks import STRUCTURES, V1, V2, build, images
+from helpers.twins import assert_same_features, build_cell, copy_weights, gradients, torch_name, twins
 from mindspore import nn
-from networks import STRUCTURES, V1, V2, build, images
-from twins import assert_same_features, build_cell, copy_weights, gradients, torch_name, twins
 
 from shufflenet_zoo.arch import plan_backbone
+from shufflenet_zoo.arch.variants import VARIANTS
 from shufflenet_zoo.errors import ArgumentError
 from shufflenet_zoo.mindspore_impl.shufflenet_v1 import ShuffleUnit
 from shufflenet_zoo.mindspore_impl.shufflenet_v2 import InvertedResidual
-from shufflenet_zoo.variants import VARIANTS
 
 MORE_STRUCTURES = {
     'v1-megvii-order': V1 | {'shuffle_order': 'megvii'},

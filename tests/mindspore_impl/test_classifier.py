@@ -6,11 +6,11 @@ import mindspore as ms
 import numpy as np
 import pytest
 import torch
+from helpers.networks import V1, V2, randomise
+from helpers.twins import copy_weights
 from mindspore import nn
 from mmpretrain.models import build_classifier as build_peer
 from mmpretrain.registry import MODELS as PEERS
-from networks import V1, V2, randomise
-from twins import copy_weights
 
 from shufflenet_zoo.errors import CheckpointError, ConfigError
 from shufflenet_zoo.mindspore_impl.checkpoint import save_weights

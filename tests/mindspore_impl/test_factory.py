@@ -8,10 +8,10 @@ import mindspore as ms
 import numpy as np
 import pytest
 
+from shufflenet_zoo.arch.variants import VARIANTS
 from shufflenet_zoo.errors import ArgumentError, CheckpointError
 from shufflenet_zoo.mindspore_impl import create_model, list_models, save_weights
 from shufflenet_zoo.mindspore_impl.onednn import cpu_features
-from shufflenet_zoo.variants import VARIANTS
 
 _WITHOUT_TORCH = """
 import sys

@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from networks import randomise
-from twins import copy_weights
+from helpers.networks import randomise
+from helpers.twins import copy_weights
 
 from shufflenet_zoo.arch import Conv
 from shufflenet_zoo.backbones import layers as torch_layers

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
-from tiny_job import assert_refused, run_tool, write_config
+from helpers.tiny_job import assert_refused, run_tool, write_config
 
 BACKEND = ('--backend', 'mindspore')
 

@@ -13,7 +13,8 @@ from mmengine.logging import HistoryBuffer
 from mmengine.runner.checkpoint import CheckpointLoader
 
 from shufflenet_zoo.errors import CheckpointError
-from shufflenet_zoo.openmmlab.checkpoint import fetch_checkpoint, read_checkpoint
+from shufflenet_zoo.weights.fetch import fetch_checkpoint
+from shufflenet_zoo.weights.file_torch import read_checkpoint
 
 
 class Call:

@@ -8,7 +8,7 @@ import torch
 from mmengine.dataset import DefaultSampler
 from mmengine.registry import DATASETS
 
-from shufflenet_zoo import digits
+from shufflenet_zoo.data import digits
 from shufflenet_zoo.errors import ArgumentError
 from shufflenet_zoo.openmmlab.seeding import SeededDataset, SeededSampler
 

@@ -4,14 +4,14 @@ import signal
 
 import pytest
 import torch
+from helpers.tiny_job import run_tool, write_config
 from mmengine.fileio import LocalBackend
-from tiny_job import run_tool, write_config
 
-from shufflenet_zoo.config import load_config
-from shufflenet_zoo.openmmlab.checkpoint import read_checkpoint
+from shufflenet_zoo.jobs.backends import TrainOptions
+from shufflenet_zoo.jobs.config import load_config
+from shufflenet_zoo.jobs.workdir import latest_checkpoint
 from shufflenet_zoo.openmmlab.runner import train
-from shufflenet_zoo.options import TrainOptions
-from shufflenet_zoo.workdir import latest_checkpoint
+from shufflenet_zoo.weights.file_torch import read_checkpoint
 
 # Dropout, mixed batches and averaged weights draw or carry what a naive resume loses; workers draw augmentations.
 HARD = """

@@ -6,9 +6,9 @@ import sys
 from pathlib import Path
 
 import pytest
-from tiny_job import ROOT, write_config
+from helpers.tiny_job import ROOT, write_config
 
-from shufflenet_zoo import cli
+from shufflenet_zoo.jobs import cli
 
 
 @pytest.fixture
@@ -59,9 +59,9 @@ def _files(folder: Path) -> set[Path]:
 @pytest.fixture(scope='session')
 def trained(tmp_path_factory):
     """A tiny config and its checkpoint after training."""
-    from shufflenet_zoo.config import load_config
+    from shufflenet_zoo.jobs.backends import TrainOptions
+    from shufflenet_zoo.jobs.config import load_config
     from shufflenet_zoo.openmmlab.runner import train
-    from shufflenet_zoo.options import TrainOptions
 
     folder = tmp_path_factory.mktemp('trained')
     config = write_config(folder / 'trained.py')

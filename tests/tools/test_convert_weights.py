@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import torch
 import torchvision
-from layout_weights import make_weights
-from tiny_job import write_config
+from helpers.layout_weights import make_weights
+from helpers.tiny_job import write_config
 
 from shufflenet_zoo.weights import convert_file
 

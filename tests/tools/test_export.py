@@ -5,9 +5,9 @@ import sys
 import numpy as np
 import pytest
 import torch
-from tiny_job import write_config
+from helpers.tiny_job import write_config
 
-from shufflenet_zoo import digits
+from shufflenet_zoo.data import digits
 from shufflenet_zoo.export import exporter
 
 
@@ -120,7 +120,7 @@ def test_calibration_data_that_is_not_there(refused, trained, tmp_path):
 
 
 def test_untrained_checkpoint(refused, trained, tmp_path_factory):
-    from shufflenet_zoo.config import load_config
+    from shufflenet_zoo.jobs.config import load_config
     from shufflenet_zoo.openmmlab.predictor import build_model
 
     path = tmp_path_factory.mktemp('untrained') / 'initial.pth'

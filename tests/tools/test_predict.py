@@ -6,11 +6,11 @@ from pathlib import Path
 import cv2
 import pytest
 import torch
-from tiny_job import ROOT, write_config
+from helpers.tiny_job import ROOT, write_config
 
-from shufflenet_zoo import digits
-from shufflenet_zoo.config import load_config
-from shufflenet_zoo.openmmlab.checkpoint import read_checkpoint
+from shufflenet_zoo.data import digits
+from shufflenet_zoo.jobs.config import load_config
+from shufflenet_zoo.weights.file_torch import read_checkpoint
 
 DETECTOR = ROOT / 'configs' / 'detection' / 'retinanet-light_shufflenet-v2-1x_320_coco.py'
 

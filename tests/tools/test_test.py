@@ -9,7 +9,7 @@ import pytest
 import torch
 from sklearn.metrics import accuracy_score
 
-from shufflenet_zoo.openmmlab.checkpoint import read_checkpoint
+from shufflenet_zoo.weights.file_torch import read_checkpoint
 
 
 def predict(call, config, checkpoint, *options):

@@ -13,10 +13,10 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from helpers.tiny_job import ROOT, assert_refused, run_tool, write_config
 from mmengine.utils import get_installed_path
-from tiny_job import ROOT, assert_refused, run_tool, write_config
 
-from shufflenet_zoo.openmmlab.checkpoint import read_checkpoint
+from shufflenet_zoo.weights.file_torch import read_checkpoint
 
 
 def scalars(work_dir):

@@ -4,13 +4,13 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from layout_weights import make_weights
+from helpers.layout_weights import make_weights
 
+from shufflenet_zoo.equivalence import verify_conversion
 from shufflenet_zoo.errors import CheckpointError
 from shufflenet_zoo.weights import Weights, convert, identify
 from shufflenet_zoo.weights.backbone_options import complete, difference, reduced
 from shufflenet_zoo.weights.layouts import LAYOUT_NAMES, LAYOUTS
-from shufflenet_zoo.weights.verify import verify
 
 MEGVII_STEMS = {(groups, 1.5): {'stem_rule': 'megvii'} for groups in (3, 8)} | {(8, 0.5): {'stem_rule': 'megvii'}}
 V1_VARIANTS = [
@@ -65,7 +65,7 @@ def test_foreign_layouts_reach_one_another():
         'megvii', {'type': 'ShuffleNetV1', 'groups': 3, 'widen_factor': 0.5, 'shuffle_order': 'megvii'}
     )
     there = convert(weights, 'pytorchcv')
-    assert verify(weights, there).largest < 1e-10
+    assert verify_conversion(weights, there).largest < 1e-10
     assert identical(convert(there, 'megvii').tensors, weights.tensors)
 
 
@@ -112,7 +112,7 @@ def test_partial_backbones_stay_partial(layout, parts):
     assert ('layers.3.conv.weight' in there.tensors) == ('last_conv' in parts)
     assert not any(key.startswith('head') for key in there.tensors)
     assert identical(convert(there, layout).tensors, weights.tensors)
-    assert verify(weights, convert(weights, 'openmmlab')).largest < 1e-10
+    assert verify_conversion(weights, convert(weights, 'openmmlab')).largest < 1e-10
 
 
 def test_a_head_without_last_convolution_is_refused():
@@ -207,7 +207,7 @@ def test_half_width_v2_is_one_network_everywhere(source, options, target):
     weights = make_weights(source, {'type': 'ShuffleNetV2', 'widen_factor': 0.5} | options)
     weights.tensors.get('fc.bias', np.zeros(1))[:] = 0
     there = convert(weights, target)
-    assert verify(weights, there).largest < 1e-10
+    assert verify_conversion(weights, there).largest < 1e-10
     back = convert(there, source)
     assert identical(back.tensors, weights.tensors)
     assert not difference(weights.backbone, back.backbone)
@@ -340,13 +340,13 @@ def test_wrong_tensors_are_refused_by_name(change, told):
 )
 def test_verification_notices_a_wrongly_declared_layout(layout, backbone, mutation):
     weights = make_weights(layout, backbone)
-    assert verify(weights, convert(weights, 'openmmlab')).largest < 1e-5
+    assert verify_conversion(weights, convert(weights, 'openmmlab')).largest < 1e-5
     fields = {key: value for key, value in mutation.items() if key in ('early_shuffle', 'reversed')}
     options = {key: value for key, value in mutation.items() if key not in fields}
     wrong = replace(weights.layout, options=weights.layout.options | options, **fields)
     converted = convert(Weights(wrong, weights.backbone | options, weights.tensors), 'openmmlab')
     with pytest.raises(CheckpointError, match='computes something else'):
-        verify(weights, converted)
+        verify_conversion(weights, converted)
 
 
 @pytest.mark.parametrize('broken', ['no permutation', 'one swapped channel', 'one changed shift'])
@@ -361,4 +361,4 @@ def test_verification_notices_wrong_tensors(broken, monkeypatch):
     elif broken == 'one changed shift':
         converted.tensors['layers.2.3.g_conv_1x1_expand.bn.bias'][5] += 1e-4
     with pytest.raises(CheckpointError, match='computes something else'):
-        verify(weights, converted)
+        verify_conversion(weights, converted)

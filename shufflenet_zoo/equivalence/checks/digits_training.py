@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from shufflenet_zoo import digits
+from shufflenet_zoo.data import digits
 from shufflenet_zoo.equivalence.measurement import Curve, Measurement, Outcome
 from shufflenet_zoo.equivalence.mutations import Mutation
 from shufflenet_zoo.equivalence.subject import Subject
@@ -119,7 +119,7 @@ def build_torch_model(config: Mapping[str, Any]) -> Any:
     from mmpretrain.registry import MODELS
     from mmpretrain.utils import register_all_modules
 
-    from shufflenet_zoo.config import fill_channels
+    from shufflenet_zoo.jobs.config import fill_channels
 
     register_all_modules()
     filled = Config({'model': dict(config)})
@@ -160,9 +160,9 @@ def _train_mindspore(config: Mapping[str, Any], weights: Mapping[str, np.ndarray
     import mindspore as ms
 
     from shufflenet_zoo.mindspore_impl.classifier import build_classifier
-    from shufflenet_zoo.mindspore_impl.optimizers import build_optimizer
-    from shufflenet_zoo.mindspore_impl.schedules import LearningRates
-    from shufflenet_zoo.mindspore_impl.train_step import EvalStep, TrainStep
+    from shufflenet_zoo.mindspore_impl.training.optimizers import build_optimizer
+    from shufflenet_zoo.mindspore_impl.training.schedules import LearningRates
+    from shufflenet_zoo.mindspore_impl.training.train_step import EvalStep, TrainStep
 
     ms.set_context(mode=ms.GRAPH_MODE)
     model, loss = build_classifier(config)

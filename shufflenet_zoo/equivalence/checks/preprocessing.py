@@ -96,8 +96,8 @@ def _write_files(folder: Path) -> Iterator[Path]:
 
 def _run_mindspore(transforms: list[dict], preprocessor: Mapping[str, Any] | None, path: Path, seed: int) -> np.ndarray:
     """Return what our MindSpore pipeline makes of a file, of shape (C, H, W)."""
-    from shufflenet_zoo.mindspore_impl.data import Preprocessor
-    from shufflenet_zoo.mindspore_impl.transforms import Pipeline
+    from shufflenet_zoo.mindspore_impl.data.loader import Preprocessor
+    from shufflenet_zoo.mindspore_impl.data.transforms import Pipeline
 
     image = Pipeline(transforms, 'pipeline', has_files=True)(str(path), seed)
     return Preprocessor(preprocessor)(image[None])[0]

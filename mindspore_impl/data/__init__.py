@@ -1,0 +1,1 @@
+"""The input pipeline: data sets, augmentation, order of samples, batches."""

@@ -1,0 +1,207 @@
+"""MindData pipelines of the config's dataloaders."""
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import mindspore.dataset as minddata
+import numpy as np
+
+from shufflenet_zoo.errors import DataError, ShuffleNetZooError
+from shufflenet_zoo.jobs.seeds import SAMPLE_STREAM, derive_seed
+from shufflenet_zoo.mindspore_impl.config_keys import check_keys, choose, require
+from shufflenet_zoo.mindspore_impl.data.datasets import ImageDataset, build_dataset
+from shufflenet_zoo.mindspore_impl.data.sampler import epoch_order
+from shufflenet_zoo.mindspore_impl.data.transforms import Pipeline
+
+# How torch's loader and its workers hand batches over; nothing that changes a batch.
+_TRANSPORT_KEYS = ('persistent_workers', 'pin_memory', 'prefetch_factor', 'timeout')
+_LOADER_KEYS = ('batch_size', 'num_workers', 'dataset', 'sampler', 'drop_last', 'collate_fn', *_TRANSPORT_KEYS)
+_ONLY_RANK = 0
+
+
+class Preprocessor:
+    """Channel order and normalisation of a batch, as mmpretrain's ClsDataPreprocessor computes them.
+
+    Args:
+        config: The config's ``data_preprocessor``; None changes nothing.
+
+    Raises:
+        ConfigError: if it asks for something that this backend does not do.
+    """
+
+    def __init__(self, config: Mapping[str, Any] | None) -> None:
+        config, key = dict(config or {}), 'data_preprocessor'
+        choose(config, key, {'ClsDataPreprocessor': None}, 'ClsDataPreprocessor')
+        check_keys(
+            config,
+            key,
+            (
+                'num_classes',
+                'mean',
+                'std',
+                'to_rgb',
+                'to_onehot',
+                'batch_augments',
+                'non_blocking',
+                'pad_size_divisor',
+                'pad_value',
+            ),
+        )
+        require(not config.get('batch_augments'), f'{key}.batch_augments', config.get('batch_augments'), 'None')
+        require(not config.get('to_onehot'), f'{key}.to_onehot', config.get('to_onehot'), 'False')
+        divisor = config.get('pad_size_divisor', 1)
+        require(divisor == 1, f'{key}.pad_size_divisor', divisor, '1')
+        mean, std = config.get('mean'), config.get('std')
+        require((mean is None) == (std is None), f'{key}.std', std, 'given where mean is, and only there')
+        self.to_rgb = bool(config.get('to_rgb', False))
+        self.num_classes = config.get('num_classes')
+        self.mean, self.std = (
+            None if value is None else np.asarray(value, np.float32).reshape(-1, 1, 1) for value in (mean, std)
+        )
+
+    def __call__(self, images: np.ndarray) -> np.ndarray:
+        """Normalise a batch.
+
+        Args:
+            images: uint8 of shape (N, H, W, C).
+
+        Returns:
+            float32 of shape (N, C, H, W).
+        """
+        if self.to_rgb:
+            images = images[..., ::-1]
+        images = np.ascontiguousarray(images.transpose(0, 3, 1, 2), dtype=np.float32)
+        return images if self.mean is None else (images - self.mean) / self.std
+
+
+class _Draws:
+    """What MindData reads from: the samples of an epoch in their order, each with the seed of its augmentation."""
+
+    def __init__(self, dataset: ImageDataset, order: np.ndarray, seeds: Sequence[int]) -> None:
+        self.dataset, self.order, self.seeds = dataset, order, seeds
+
+    def __len__(self) -> int:
+        return len(self.order)
+
+    def __getitem__(self, position: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        index = self.order[position]
+        return np.array(index), np.array(self.seeds[position]), self.dataset.labels[index]
+
+
+class DataLoader:
+    """One dataloader of a config.
+
+    Args:
+        config: The dataloader's section.
+        key: Its name in the config.
+        preprocessor: Normalises the batches.
+        num_classes: Classes of the model.
+        seed: Seed of the training.
+
+    Raises:
+        ConfigError: if this backend cannot honour the section.
+        DataError: if the data is missing or damaged.
+    """
+
+    def __init__(
+        self, config: Mapping[str, Any], key: str, preprocessor: Preprocessor, num_classes: int, seed: int
+    ) -> None:
+        check_keys(config, key, _LOADER_KEYS)
+        choose(
+            config.get('collate_fn') or {},
+            f'{key}.collate_fn',
+            {'default_collate': None, 'pseudo_collate': None},
+            'default_collate',
+        )
+        sampler = config.get('sampler') or {}
+        choose(sampler, f'{key}.sampler', {'DefaultSampler': None}, 'DefaultSampler')
+        check_keys(sampler, f'{key}.sampler', ('shuffle', 'seed', 'round_up'))
+        self.key = key
+        self.dataset = build_dataset(config['dataset'], f'{key}.dataset')
+        if self.dataset.labels.max() >= num_classes:
+            raise DataError(
+                f'data of {key} has a label {self.dataset.labels.max()}; the model has {num_classes} '
+                f'classes, from 0: correct model.head.num_classes or the data'
+            )
+        self.pipeline = Pipeline(
+            config['dataset'].get('pipeline', ()), f'{key}.dataset.pipeline', self.dataset.has_files
+        )
+        self.preprocessor = preprocessor
+        self.batch_size = config.get('batch_size', 1)
+        require(
+            isinstance(self.batch_size, int) and self.batch_size > 0,
+            f'{key}.batch_size',
+            self.batch_size,
+            'a positive number',
+        )
+        self.drop_last = bool(config.get('drop_last', False))
+        self.shuffle = sampler.get('shuffle', True)
+        self.order_seed = seed if sampler.get('seed') is None else sampler['seed']
+        self.augmentation_seed = seed
+        self.workers = min(max(config.get('num_workers', 0), 1), os.cpu_count() or 1)
+        if not len(self):
+            raise DataError(f'data of {key} has {len(self.dataset)} images, which make no batch of {self.batch_size}')
+        self._error: ShuffleNetZooError | None = None
+
+    def __len__(self) -> int:
+        """Return the batches per epoch."""
+        whole, rest = divmod(len(self.dataset), self.batch_size)
+        return whole + (rest > 0 and not self.drop_last)
+
+    def epoch(self, epoch: int, first_batch: int = 0) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Yield the batches of one epoch.
+
+        Args:
+            epoch: The epoch, from 0.
+            first_batch: Batches to leave out, because a resumed training has seen them.
+
+        Yields:
+            Images, float32 of shape (N, C, H, W), and labels, int32 of shape (N,).
+
+        Raises:
+            DataError: if an image cannot be read.
+        """
+        order = epoch_order(len(self.dataset), self.shuffle, self.order_seed, epoch)
+        seeds = [
+            derive_seed(self.augmentation_seed, SAMPLE_STREAM, _ONLY_RANK, epoch, position)
+            for position in range(len(order))
+        ]
+        first = first_batch * self.batch_size
+        pipe = minddata.GeneratorDataset(
+            _Draws(self.dataset, order[first:], seeds[first:]),
+            ['image', 'seed', 'label'],
+            shuffle=False,
+            python_multiprocessing=False,
+        )
+        pipe = pipe.map(
+            self._load, ['image', 'seed'], ['image'], python_multiprocessing=False, num_parallel_workers=self.workers
+        )
+        pipe = pipe.project(['image', 'label'])
+        pipe = pipe.batch(self.batch_size, drop_remainder=self.drop_last)
+        self._error = None
+        try:
+            for images, labels in pipe.create_tuple_iterator(num_epochs=1, output_numpy=True):
+                yield self.preprocessor(images), labels.astype(np.int32)
+        except RuntimeError as error:
+            if self._error:
+                raise self._error from error
+            if 'shape' in str(error):
+                raise DataError(
+                    f'data of {self.key}: the images of a batch differ in size; end its pipeline with a '
+                    f'crop or a Resize'
+                ) from error
+            raise
+
+    def _load(self, index: np.ndarray, seed: np.ndarray) -> np.ndarray:
+        try:
+            return self.pipeline(self.dataset.samples[int(index)], int(seed))
+        except ShuffleNetZooError as error:  # MindData would bury it in a message of many lines
+            self._error = error
+            raise
+
+
+def pad_batch(images: np.ndarray, size: int) -> np.ndarray:
+    """Repeat the last image until a batch has its full size, so that a compiled graph fits the last batch too."""
+    missing = size - len(images)
+    return np.concatenate([images, np.repeat(images[-1:], missing, axis=0)]) if missing else images

@@ -1,0 +1,143 @@
+"""What a training saves: weights as plain .ckpt files, and beside them the state that a resumed training needs."""
+
+import json
+import os
+import zipfile
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import numpy as np
+from mindspore import Parameter, Tensor
+
+from shufflenet_zoo.errors import CheckpointError
+from shufflenet_zoo.jobs.workdir import NOTE
+from shufflenet_zoo.mindspore_impl.training.parameters import write
+
+SUFFIX = '.ckpt'
+_STATE_SUFFIX = '.state.npz'
+_META = 'meta'
+
+
+@dataclass
+class Position:
+    """Where a training is.
+
+    Attributes:
+        seed: Seed of the training.
+        iteration: Iterations done.
+        best: Best score by the name of its metric.
+        best_file: File of the best weights, by the name of the metric.
+        kept: Files of the checkpoints that are kept, the oldest first.
+        average_steps: Updates of the weights' average.
+        loss_scale: State of the loss scaling.
+    """
+
+    seed: int
+    iteration: int = 0
+    best: dict[str, float] = field(default_factory=dict)
+    best_file: dict[str, str] = field(default_factory=dict)
+    kept: list[str] = field(default_factory=list)
+    average_steps: int = 0
+    loss_scale: dict[str, float] = field(default_factory=dict)
+
+
+def state_path(checkpoint: str | Path) -> Path:
+    """Return where the training state of a checkpoint is."""
+    return Path(checkpoint).with_suffix(_STATE_SUFFIX)
+
+
+def save_state(checkpoint: str | Path, position: Position, parts: Mapping[str, Mapping[str, Parameter]]) -> None:
+    """Save the state of a training beside its checkpoint; the file is whole or absent at any moment.
+
+    Args:
+        checkpoint: The file of the weights.
+        position: Where the training is.
+        parts: Parameters by the name of the part and by their own.
+    """
+    arrays = {f'{part}/{name}': value.asnumpy() for part, values in parts.items() for name, value in values.items()}
+    arrays[_META] = np.frombuffer(json.dumps(asdict(position)).encode(), dtype=np.uint8)
+    path = state_path(checkpoint)
+    temporary = path.with_name(f'.unfinished-{path.name}')
+    with temporary.open('wb') as file:
+        np.savez(file, **arrays)
+    os.replace(temporary, path)
+
+
+def load_state(checkpoint: str | Path) -> tuple[Position, dict[str, np.ndarray]]:
+    """Load what save_state saved.
+
+    Args:
+        checkpoint: The file of the weights.
+
+    Returns:
+        Where the training was, and the arrays by '<part>/<name>'.
+
+    Raises:
+        CheckpointError: if there is no state, or it is damaged.
+    """
+    path = state_path(checkpoint)
+    if not Path(checkpoint).is_file():
+        raise CheckpointError(f'checkpoint {checkpoint} does not exist; give the path of a file that training saved')
+    if Path(checkpoint).suffix != SUFFIX:
+        raise CheckpointError(
+            f'checkpoint {checkpoint} cannot be resumed by --backend mindspore, which saves '
+            f'*{SUFFIX}; choose another --work-dir or --backend torch'
+        )
+    if not path.is_file():
+        raise CheckpointError(
+            f'checkpoint {checkpoint} cannot be resumed: the training state {path.name} is not '
+            f'beside it; resume an epoch_*{SUFFIX} or iter_*{SUFFIX}, or start from its weights with '
+            f'--cfg-options load_from={checkpoint}'
+        )
+    try:
+        with np.load(path) as file:
+            arrays = dict(file)
+        return Position(**json.loads(arrays.pop(_META).tobytes())), arrays
+    except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
+        raise CheckpointError(
+            f'training state {path} cannot be read: it is truncated, or no file of this program; '
+            f'copy it again or resume another checkpoint'
+        ) from error
+
+
+def restore(
+    parts: Mapping[str, Mapping[str, Parameter]], arrays: Mapping[str, np.ndarray], checkpoint: str | Path
+) -> None:
+    """Put saved arrays back into parameters.
+
+    Args:
+        parts: Parameters by the name of the part and by their own, as for save_state.
+        arrays: What load_state returned.
+        checkpoint: Named in errors.
+
+    Raises:
+        CheckpointError: if the arrays are not exactly those of the parts; nothing is changed then.
+    """
+    expected = {f'{part}/{name}': value for part, values in parts.items() for name, value in values.items()}
+    odd = [
+        name
+        for name in {**expected, **arrays}
+        if name not in arrays or name not in expected or arrays[name].shape != tuple(expected[name].shape)
+    ]
+    if odd:
+        raise CheckpointError(
+            f'training state {state_path(checkpoint)} does not fit the config: {len(odd)} arrays '
+            f'differ ({", ".join(odd[:3])}); resume with the config it was trained with'
+        )
+    for name, parameter in expected.items():
+        write(parameter, Tensor(arrays[name]))
+
+
+def note_last(work_dir: str | Path, checkpoint: str | Path) -> None:
+    """Note which checkpoint a training saved last."""
+    note = Path(work_dir) / NOTE
+    temporary = note.with_name(f'.unfinished-{note.name}')
+    temporary.write_text(str(Path(checkpoint).absolute()))
+    os.replace(temporary, note)
+
+
+def remove_checkpoint(checkpoint: str | Path) -> None:
+    """Remove a checkpoint and its training state."""
+    for path in (Path(checkpoint), state_path(checkpoint)):
+        path.unlink(missing_ok=True)

@@ -1,0 +1,1 @@
+"""Data sets that make themselves, as numpy arrays and files."""

@@ -1,0 +1,157 @@
+"""Weight files: reading by suffix, writing at once or not at all, and the description beside or inside."""
+
+import hashlib
+import json
+import os
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from shufflenet_zoo.errors import CheckpointError
+from shufflenet_zoo.weights import file_ckpt, file_npz, file_safetensors, file_torch, metadata
+from shufflenet_zoo.weights.backbone_options import complete
+from shufflenet_zoo.weights.content import Content
+from shufflenet_zoo.weights.convert import Weights
+from shufflenet_zoo.weights.layouts import CANONICAL
+from shufflenet_zoo.weights.recognise import identify
+
+_FORMATS: dict[str, ModuleType] = {
+    '.pth': file_torch,
+    '.pt': file_torch,
+    '.pth.tar': file_torch,
+    '.safetensors': file_safetensors,
+    '.ckpt': file_ckpt,
+    '.npz': file_npz,
+}
+SIDECAR_SUFFIX = '.json'
+
+
+def _format(path: Path) -> ModuleType:
+    for suffix, module in _FORMATS.items():
+        if path.name.endswith(suffix):
+            return module
+    raise CheckpointError(f'{path}: the format follows from the suffix, which must be one of {", ".join(_FORMATS)}')
+
+
+def is_weight_file(path: str | Path) -> bool:
+    """Whether there is a file of that name, with a suffix that names a format."""
+    return Path(path).is_file() and Path(path).name.endswith(tuple(_FORMATS))
+
+
+def _sidecar(path: Path) -> Path:
+    return path.with_name(path.name + SIDECAR_SUFFIX)
+
+
+def read_content(path: str | Path) -> Content:
+    """Read the tensors of a file, and the description inside or beside it.
+
+    Raises:
+        CheckpointError: if the file is missing, damaged, of no known format, or would run code; or if the
+            description beside it is of another file.
+        DependencyError: if the format needs a package that is not installed.
+    """
+    path = Path(path)
+    module = _format(path)
+    if not path.is_file():
+        raise CheckpointError(f'checkpoint {path} does not exist; give a weight file')
+    if path.stat().st_size == 0:
+        raise CheckpointError(f'checkpoint {path} is empty; give a weight file')
+    try:
+        content = module.read(path)
+        if content.description is None and _sidecar(path).is_file():
+            return Content(content.tensors, _read_sidecar(path))
+    except OSError as error:
+        raise CheckpointError(f'{path} cannot be read: {error.strerror or error}') from error
+    return content
+
+
+def _read_sidecar(path: Path) -> dict[str, Any]:
+    sidecar = _sidecar(path)
+    description = metadata.parse(sidecar.read_bytes(), sidecar)
+    if description.get('sha256') != _digest(path):
+        raise CheckpointError(f'{sidecar} describes another file than {path}; delete the one that is out of date')
+    return description
+
+
+def _digest(path: Path) -> str:
+    with path.open('rb') as stream:
+        return hashlib.file_digest(stream, 'sha256').hexdigest()
+
+
+def read_weights(path: str | Path, layout: str | None = None, backbone: Mapping[str, Any] | None = None) -> Weights:
+    """Read a file and recognise what is in it.
+
+    Args:
+        path: A .pth, .pt, .pth.tar, .safetensors, .ckpt or .npz file.
+        layout: Name of the layout. Default: None, what the file says, else what the names show.
+        backbone: Backbone arguments that are known; they overrule what the file says.
+
+    Raises:
+        CheckpointError: if the file cannot be read, or does not hold one ShuffleNet.
+        DependencyError: if the format needs a package that is not installed.
+    """
+    path = Path(path)
+    content = read_content(path)
+    said = content.description
+    known = (complete(said['backbone']) if said else {}) | dict(backbone or {})
+    try:
+        return identify(content.tensors, layout or (said['layout'] if said else None), known)
+    except CheckpointError as error:
+        raise CheckpointError(f'{path}: {error}') from error
+
+
+def write_weights(path: str | Path, weights: Weights) -> None:
+    """Write weights, replacing the file at once or leaving it as it was.
+
+    The description goes into the file where the format and the weights' readers allow it, else beside it into
+    <file>.json with the file's checksum.
+
+    Raises:
+        CheckpointError: if the file cannot be written.
+        DependencyError: if the format needs a package that is not installed.
+    """
+    path = Path(path)
+    module = _format(path)
+    tensors = {weights.prefix(key) + key: value for key, value in weights.tensors.items()}
+    description = metadata.describe(weights)
+    # Other publishers' readers of PyTorch files expect a bare state dict, and a .ckpt holds tensors alone.
+    inside = module in (file_safetensors, file_npz) or (module is file_torch and weights.layout.name == CANONICAL)
+    try:
+        with _Replacement(path) as weight_file, _Replacement(_sidecar(path)) as sidecar:
+            module.write(weight_file.draft, Content(tensors, description if inside else None))
+            if not inside:
+                sidecar.draft.write_text(json.dumps(description | {'sha256': _digest(weight_file.draft)}, indent=2))
+            weight_file.finish()
+            sidecar.finish() if not inside else _sidecar(path).unlink(missing_ok=True)
+    except OSError as error:
+        raise CheckpointError(f'{path} cannot be written: {error.strerror or error}') from error
+
+
+@dataclass
+class _Replacement:
+    """A draft beside a file, which takes its place when finished and vanishes otherwise."""
+
+    path: Path
+    draft: Path = Path()
+
+    def __enter__(self) -> '_Replacement':
+        if self.path.is_dir():
+            raise IsADirectoryError(None, 'it is a folder', str(self.path))
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor, name = tempfile.mkstemp(prefix=f'.{self.path.name}.', suffix='.tmp', dir=self.path.parent)
+        os.close(descriptor)
+        self.draft = Path(name)
+        return self
+
+    def finish(self) -> None:
+        # mkstemp makes files that others cannot read.
+        mask = os.umask(0)
+        os.umask(mask)
+        self.draft.chmod(0o666 & ~mask)
+        os.replace(self.draft, self.path)
+
+    def __exit__(self, *_: object) -> None:
+        self.draft.unlink(missing_ok=True)
