@@ -1,6 +1,7 @@
 """What ShuffleNet V1 and V2 share: stem, outputs, freezing, initialisation."""
 
 from abc import abstractmethod
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -9,9 +10,9 @@ from mmengine.model.weight_init import constant_init, initialize, normal_init
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from shufflenet_zoo.arch import STEM_OUTPUT, Plan, V1Unit, V2Unit
+from shufflenet_zoo.arch import STEM_OUTPUT, Architecture, V1Unit, V2Unit
 from shufflenet_zoo.backbones.layers import LayerConfig, max_pool
-from shufflenet_zoo.backbones.pretrained import load_pretrained
+from shufflenet_zoo.backbones.loading import load_pretrained
 from shufflenet_zoo.errors import ArgumentError
 
 
@@ -55,45 +56,55 @@ torch.fx.wrap('channels_last_on_cpu')
 
 
 class ShuffleNet(BaseModule):
-    """A backbone built from a plan; ShuffleNetV1 and ShuffleNetV2 give the plan and the unit.
+    """A backbone built from a plan; ShuffleNetV1 and ShuffleNetV2 give the architecture and the unit.
 
     Attributes:
+        architecture (Architecture): The network as a value.
+        plan (Plan): The plan with the requested outputs.
         out_channels (tuple[int, ...]): Channels of the outputs.
         out_strides (tuple[int, ...]): Strides of the outputs relative to the images.
     """
 
     def __init__(
         self,
-        plan: Plan,
-        conv_cfg: dict[str, Any] | None,
-        norm_cfg: dict[str, Any] | None,
-        act_cfg: dict[str, Any] | None,
+        architecture: Architecture,
+        out_indices: Sequence[int | str] | int | str | None,
+        frozen_stages: int | str,
+        layer_cfg: LayerConfig,
         norm_eval: bool,
         with_cp: bool,
         init_cfg: dict[str, Any] | list[dict[str, Any]] | None,
     ) -> None:
         super().__init__(init_cfg)
-        self.plan = plan
+        self.architecture = architecture
+        self.plan = plan = architecture.plan_with(out_indices, frozen_stages)
+        self.frozen_stages = frozen_stages
         self.in_channels = plan.in_channels
         self.out_indices = plan.out_indices
         self.out_channels = plan.out_channels
         self.out_strides = plan.out_strides
-        self.conv_cfg = conv_cfg
-        self.norm_cfg = norm_cfg
-        self.act_cfg = act_cfg
+        self.layer_cfg = layer_cfg
         self.norm_eval = norm_eval
         self.with_cp = with_cp
 
-        layer_cfg = LayerConfig(conv_cfg, norm_cfg, act_cfg)
         stem = [layer_cfg.conv(conv) for conv in plan.stem.convs]
         self.conv1 = stem[0] if len(stem) == 1 else nn.Sequential(*stem)
         self.maxpool = max_pool(plan.stem.pool_padding) if plan.stem.pool else nn.Identity()
         self.layers = nn.ModuleList(nn.Sequential(*(self._build_unit(unit) for unit in stage)) for stage in plan.stages)
         if plan.last_conv:
             self.layers.append(layer_cfg.conv(plan.last_conv))
-        # Layers behind the last output would hold parameters that never get a gradient, but upstream has them,
-        # and its checkpoints load strictly: they stay, and forward stops before them.
         self._last_layer = max((i for i in plan.out_indices if i != STEM_OUTPUT), default=-1)
+        self._freeze()
+
+    def _freeze(self) -> None:
+        """Keep the frozen parts from being trained, and the layers behind the last output.
+
+        Upstream has these layers, and its checkpoints load strictly; forward stops before them, and distributed
+        training would wait for their gradients.
+        """
+        frozen = [self.conv1, *self.layers[: self.plan.frozen_layers]] if self.plan.frozen_layers >= 0 else []
+        for part in (*frozen, *self.layers[self._last_layer + 1 :]):
+            part.eval().requires_grad_(False)
 
     @abstractmethod
     def _build_unit(self, unit: V1Unit | V2Unit) -> nn.Module:
@@ -129,9 +140,7 @@ class ShuffleNet(BaseModule):
     def train(self, mode: bool = True) -> 'ShuffleNet':
         """Sets the training mode; frozen parts, and with norm_eval every BatchNorm, stay in evaluation mode."""
         super().train(mode)
-        frozen = [self.conv1, *self.layers[: self.plan.frozen_layers]] if self.plan.frozen_layers >= 0 else []
-        for part in frozen:
-            part.eval().requires_grad_(False)
+        self._freeze()
         if mode and self.norm_eval:
             for module in self.modules():
                 if isinstance(module, _BatchNorm):

@@ -28,8 +28,8 @@ class DeployedUnitV1(nn.Module):
         self.slices = read.slices
         self.expand = fold(unit.g_conv_1x1_expand, inputs=read.order)
         self.act = copy.deepcopy(unit.act)
-        self.shortcut = nn.Identity() if unit.combine == 'add' else exportable_pool(unit.avgpool)
-        self.combine = unit.combine
+        self.shortcut = nn.Identity() if plan.combine == 'add' else exportable_pool(unit.avgpool)
+        self.combine = plan.combine
 
     def forward(self, x: Tensor) -> Tensor:
         out = self.expand(concatenate([self.bottleneck(x)], self.slices))

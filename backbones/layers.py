@@ -1,5 +1,6 @@
 """Layers that both versions share: convolutions from a plan, channel shuffle, pools, squeeze-and-excitation."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -39,11 +40,16 @@ class LayerConfig:
             cfg = getattr(self, name)
             if cfg is None:
                 continue
-            if 'type' not in cfg:
+            if not isinstance(cfg, Mapping) or 'type' not in cfg:
                 raise ArgumentError(f'{name} must have a type, such as {examples}; got {cfg}')
             kind = cfg['type']
-            if isinstance(kind, str) and MMENGINE_MODELS.get(kind) is None:
+            layer = MMENGINE_MODELS.get(kind) if isinstance(kind, str) else kind
+            if layer is None:
                 raise ArgumentError(f'{name} must have a registered type, such as {examples}; got {kind!r}')
+            if layer is nn.LayerNorm:
+                raise ArgumentError(
+                    f"{name} type {kind!r} normalises over pixels too, whose number it must know; use 'mmpretrain.LN2d'"
+                )
 
     def conv(self, conv: Conv) -> ConvModule:
         """Builds the convolution of a plan, with its normalisation and activation."""

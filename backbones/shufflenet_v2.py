@@ -1,14 +1,13 @@
 """ShuffleNet V2 (arXiv:1807.11164)."""
 
 from collections.abc import Sequence
-from dataclasses import asdict
 from typing import Any
 
 import torch
 from mmengine.model import BaseModule
 from torch import Tensor, nn
 
-from shufflenet_zoo.arch import V2Unit, plan_v2
+from shufflenet_zoo.arch import V2, Architecture, V2Unit
 from shufflenet_zoo.backbones.base import ShuffleNet
 from shufflenet_zoo.backbones.checkpointing import run_checkpointed
 from shufflenet_zoo.backbones.layers import LayerConfig, SqueezeExcitation, channel_shuffle
@@ -30,13 +29,8 @@ class InvertedResidual(BaseModule):
         act_cfg: Activation layer.
         with_cp: Whether to recompute the activations in the backward pass rather than keep them.
         init_cfg: Initialisation config of mmengine.
-        dilation: Dilation of the depthwise convolutions.
-        project: Whether the first branch projects the whole input. Default: None, exactly when stride > 1.
-        down_unit: Widths of a projecting unit, 'halves' or 'keep'.
-        shuffle: 'interleave' or 'even_odd'.
-        se: Squeeze-and-excitation at the end of the main branch.
-        residual: Adds the main branch's input to its output, in units without projection.
-        extra_depthwise: V2*'s depthwise convolution at the start of the main branch.
+        **unit: The further arguments of shufflenet_zoo.arch.V2Unit: dilation, project, down_unit, shuffle, se,
+            residual, extra_depthwise.
 
     Raises:
         ArgumentError: if the arguments do not fit together.
@@ -52,29 +46,29 @@ class InvertedResidual(BaseModule):
         act_cfg: dict[str, Any] | None = _RELU,
         with_cp: bool = False,
         init_cfg: dict[str, Any] | list[dict[str, Any]] | None = None,
-        *,
-        dilation: int = 1,
-        project: bool | None = None,
-        down_unit: str = 'halves',
-        shuffle: str = 'interleave',
-        se: bool = False,
-        residual: bool = False,
-        extra_depthwise: bool = False,
+        **unit: Any,
     ) -> None:
         super().__init__(init_cfg)
-        unit = V2Unit(
-            in_channels, out_channels, stride, dilation, project, down_unit, shuffle, se, residual, extra_depthwise
-        )
+        plan = V2Unit(in_channels, out_channels, stride, **unit)
+        self._build(plan, LayerConfig(conv_cfg, norm_cfg, act_cfg), with_cp)
+
+    @classmethod
+    def from_plan(cls, unit: V2Unit, layer_cfg: LayerConfig, with_cp: bool) -> 'InvertedResidual':
+        """Build the unit of a plan."""
+        module = cls.__new__(cls)
+        BaseModule.__init__(module)
+        module._build(unit, layer_cfg, with_cp)
+        return module
+
+    def _build(self, unit: V2Unit, layer_cfg: LayerConfig, with_cp: bool) -> None:
         self.unit = unit
-        self.stride = stride
         self.with_cp = with_cp
-        layer_cfg = LayerConfig(conv_cfg, norm_cfg, act_cfg)
         if unit.project:
             self.branch1 = nn.Sequential(*map(layer_cfg.conv, unit.branch1))
         if unit.pre_depthwise:
             self.pre_depthwise = layer_cfg.conv(unit.pre_depthwise)
         self.branch2 = nn.Sequential(*map(layer_cfg.conv, unit.branch2))
-        if se:
+        if unit.se:
             self.se = SqueezeExcitation(*map(layer_cfg.conv, unit.squeeze_excitation))
         if unit.adds_residual:
             self.act = layer_cfg.act()
@@ -118,18 +112,7 @@ class ShuffleNetV2(ShuffleNet):
         with_cp: Whether units recompute their activations in the backward pass rather than keep them; gradients
             and running statistics are the same to the bit.
         init_cfg: Initialisation after the official one, such as dict(type='Pretrained', checkpoint=FILE).
-        in_channels: Channels of the images.
-        depth: None, or 50 and 164 for the deep networks of the appendix (164 with se=True, residual=True).
-        down_unit: Widths of the stride-2 unit's branches: 'halves' (torchvision, mmpretrain) or 'keep' (megvii).
-        shuffle: 'interleave' after every unit, or 'even_odd' split before stride-1 units (megvii).
-        last_channels: Channels of the last convolution. Default: None, the published ones.
-        se: Squeeze-and-excitation in every unit (Table 8).
-        residual: A residual path in stride-1 units (appendix).
-        extra_depthwise: V2*'s depthwise convolution before the first 1x1 one (Section 4, for detection).
-        small_stem: A stem for small images: stride 1 and no pool, so that the strides are a quarter.
-        output_stride: Stride of the last stage, reached by dilation: 32, 16 or 8; with small_stem 8, 4 or 2.
-            Default: None, the largest.
-        pool_padding: Padding of the stem's pool, 'symmetric', 'same' or 'ceil'.
+        **architecture: What else makes the network: the keyword arguments of shufflenet_zoo.arch.plan_v2.
 
     Raises:
         ArgumentError: if an argument, or the combination of them, cannot be built.
@@ -151,40 +134,18 @@ class ShuffleNetV2(ShuffleNet):
         norm_eval: bool = False,
         with_cp: bool = False,
         init_cfg: dict[str, Any] | list[dict[str, Any]] | None = None,
-        *,
-        in_channels: int = 3,
-        depth: int | None = None,
-        down_unit: str = 'halves',
-        shuffle: str = 'interleave',
-        last_channels: int | None = None,
-        se: bool = False,
-        residual: bool = False,
-        extra_depthwise: bool = False,
-        small_stem: bool = False,
-        output_stride: int | None = None,
-        pool_padding: str = 'symmetric',
+        **architecture: Any,
     ) -> None:
-        plan = plan_v2(
-            widen_factor,
+        super().__init__(
+            Architecture(V2, dict(widen_factor=widen_factor, **architecture)),
             out_indices,
             frozen_stages,
-            in_channels=in_channels,
-            depth=depth,
-            down_unit=down_unit,
-            shuffle=shuffle,
-            last_channels=last_channels,
-            se=se,
-            residual=residual,
-            extra_depthwise=extra_depthwise,
-            small_stem=small_stem,
-            output_stride=output_stride,
-            pool_padding=pool_padding,
+            LayerConfig(conv_cfg, norm_cfg, act_cfg),
+            norm_eval,
+            with_cp,
+            init_cfg,
         )
-        super().__init__(plan, conv_cfg, norm_cfg, act_cfg, norm_eval, with_cp, init_cfg)
         self.widen_factor = widen_factor
-        self.frozen_stages = frozen_stages
 
     def _build_unit(self, unit: V2Unit) -> nn.Module:
-        return InvertedResidual(
-            **asdict(unit), conv_cfg=self.conv_cfg, norm_cfg=self.norm_cfg, act_cfg=self.act_cfg, with_cp=self.with_cp
-        )
+        return InvertedResidual.from_plan(unit, self.layer_cfg, self.with_cp)

@@ -1,12 +1,12 @@
 """What ShuffleNet V1 and V2 share: stem, outputs, freezing, pretrained weights."""
 
 from abc import abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mindspore import Tensor, nn, ops
 
-from shufflenet_zoo.arch import STEM_OUTPUT, Plan, V1Unit, V2Unit
+from shufflenet_zoo.arch import STEM_OUTPUT, Architecture, V1Unit, V2Unit
 from shufflenet_zoo.errors import ArgumentError
 from shufflenet_zoo.mindspore_impl.checkpoint import load_weights
 from shufflenet_zoo.mindspore_impl.layers import LayerConfig, MaxPool
@@ -57,38 +57,39 @@ def load_pretrained(cell: nn.Cell, init_cfg: Mapping[str, Any] | None) -> None:
 
 
 class ShuffleNet(nn.Cell):
-    """A backbone built from a plan; ShuffleNetV1 and ShuffleNetV2 give the plan and the unit.
+    """A backbone built from a plan; ShuffleNetV1 and ShuffleNetV2 give the architecture and the unit.
 
     Attributes:
+        architecture (Architecture): The network as a value.
+        plan (Plan): The plan with the requested outputs.
         out_channels (tuple[int, ...]): Channels of the outputs.
         out_strides (tuple[int, ...]): Strides of the outputs relative to the images.
     """
 
     def __init__(
         self,
-        plan: Plan,
-        conv_cfg: dict[str, Any] | None,
-        norm_cfg: dict[str, Any] | None,
-        act_cfg: dict[str, Any] | None,
+        architecture: Architecture,
+        out_indices: Sequence[int | str] | int | str | None,
+        frozen_stages: int | str,
+        layer_cfg: LayerConfig,
         norm_eval: bool,
         with_cp: bool,
         init_cfg: dict[str, Any] | None,
     ) -> None:
         super().__init__()
-        self.plan = plan
+        self.architecture = architecture
+        self.plan = plan = architecture.plan_with(out_indices, frozen_stages)
+        self.frozen_stages = frozen_stages
         self.in_channels = plan.in_channels
         self.min_size = plan.min_size
         self.out_indices = plan.out_indices
         self.out_channels = plan.out_channels
         self.out_strides = plan.out_strides
-        self.conv_cfg = conv_cfg
-        self.norm_cfg = norm_cfg
-        self.act_cfg = act_cfg
+        self.layer_cfg = layer_cfg
         self.norm_eval = norm_eval
         self.with_cp = with_cp
         self.init_cfg = init_cfg
 
-        layer_cfg = LayerConfig(conv_cfg, norm_cfg, act_cfg)
         stem = [layer_cfg.conv(conv, STEM_STD) for conv in plan.stem.convs]
         self.conv1 = stem[0] if len(stem) == 1 else nn.SequentialCell(*stem)
         self.maxpool = MaxPool(plan.stem.pool_padding) if plan.stem.pool else nn.Identity()
@@ -96,11 +97,13 @@ class ShuffleNet(nn.Cell):
         if plan.last_conv:
             layers.append(layer_cfg.conv(plan.last_conv))
         self.layers = nn.CellList(layers)
-        # Layers behind the last output exist as in PyTorch, so that checkpoints load strictly; they do not run.
+        # Layers behind the last output exist as in PyTorch, so that checkpoints load strictly; they neither run nor
+        # train.
         indices = [i for i in plan.out_indices if i != STEM_OUTPUT]
         self._returns_stem = STEM_OUTPUT in plan.out_indices
         self._returns = tuple(i in indices for i in range(max(indices, default=-1) + 1))
-        self._frozen = [self.conv1, *layers[: plan.frozen_layers]] if plan.frozen_layers >= 0 else []
+        frozen = [self.conv1, *layers[: plan.frozen_layers]] if plan.frozen_layers >= 0 else []
+        self._frozen = [*frozen, *layers[len(self._returns) :]]
         for part in self._frozen:
             for parameter in part.trainable_params():
                 parameter.requires_grad = False

@@ -1,6 +1,5 @@
 """Loading and saving weights, strictly: MindSpore itself only warns about parameters that do not fit."""
 
-import os
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -8,18 +7,22 @@ import mindspore as ms
 import numpy as np
 from mindspore import Parameter, Tensor, nn
 
+from shufflenet_zoo.arch import Architecture
 from shufflenet_zoo.errors import CheckpointError
-from shufflenet_zoo.weights.files import read_content
+from shufflenet_zoo.weights.content import Content, bfloat16
+from shufflenet_zoo.weights.description import Description, check_wiring
+from shufflenet_zoo.weights.files import read_content, write_content
 
-FORMATS = {'.ckpt': 'ckpt', '.safetensors': 'safetensors'}
+SUFFIXES = ('.ckpt', '.safetensors')
+_LAYOUT = 'mindspore'
 # How many names of parameters an error lists.
 _SHOWN = 3
 
 
 def _check_suffix(path: Path) -> None:
-    if path.suffix not in FORMATS:
+    if path.suffix not in SUFFIXES:
         raise CheckpointError(
-            f'{path}: MindSpore loads and saves {" and ".join(FORMATS)} files; '
+            f'{path}: MindSpore loads and saves {" and ".join(SUFFIXES)} files; '
             f'convert other weights first, with tools/convert_weights.py'
         )
 
@@ -30,12 +33,12 @@ def _some(names: list[str]) -> str:
 
 
 def _numpy_name(parameter: Parameter) -> str:
-    """Returns numpy's name of a parameter's type."""
+    """Return numpy's name of a parameter's type."""
     return str(parameter.dtype).lower()
 
 
 def _check_fit(parameters: Mapping[str, Parameter], arrays: Mapping[str, np.ndarray], path: Path) -> None:
-    """Checks that a file holds exactly a network's parameters."""
+    """Check that a file holds exactly a network's parameters."""
     problems = []
     if missing := [name for name in parameters if name not in arrays]:
         problems.append(f'missing {_some(missing)}')
@@ -60,8 +63,8 @@ def _check_fit(parameters: Mapping[str, Parameter], arrays: Mapping[str, np.ndar
         )
 
 
-def load_weights(cell: nn.Cell, path: str | Path, prefix: str = '') -> None:
-    """Loads weights into a cell.
+def load_weights(cell: nn.Cell, path: str | Path, prefix: str = '') -> Description | None:
+    """Load weights into a cell.
 
     Args:
         cell: The network, or a part of it.
@@ -69,28 +72,40 @@ def load_weights(cell: nn.Cell, path: str | Path, prefix: str = '') -> None:
         prefix: Loads only what begins with it, and takes it off the names; 'backbone.' loads a classifier's
             backbone into a backbone.
 
+    Returns:
+        What the file says about itself, None if it says nothing.
+
     Raises:
-        CheckpointError: if the file is missing or damaged, or if a parameter is missing, unknown, or of another shape
-            or type; the cell is unchanged then.
+        CheckpointError: if the file is missing or damaged, belongs to another network, or if a parameter is missing,
+            unknown, or of another shape or type; the cell is unchanged then.
     """
     path = Path(path)
     _check_suffix(path)
-    tensors = read_content(path).tensors
-    arrays = {name.removeprefix(prefix): array for name, array in tensors.items() if name.startswith(prefix)}
+    content = read_content(path)
+    check_wiring(architecture_in(cell), content.description, path)
+    arrays = {name.removeprefix(prefix): array for name, array in content.tensors.items() if name.startswith(prefix)}
     if not arrays:
         raise CheckpointError(f'{path} holds no parameter whose name begins with {prefix!r}')
     parameters = {parameter.name.removeprefix(prefix): parameter for parameter in cell.get_parameters()}
     _check_fit(parameters, arrays, path)
     for name, parameter in parameters.items():
         parameter.set_data(Tensor(np.array(arrays[name])))
+    return content.description
 
 
-def save_weights(cell: nn.Cell, path: str | Path) -> None:
-    """Saves a cell's weights; the file is whole, or as it was before, at any moment.
+def architecture_in(cell: nn.Cell) -> Architecture | None:
+    """Return the architecture of the backbone of ours in a network, None where it has none."""
+    found = (getattr(part, 'architecture', None) for _, part in cell.cells_and_names())
+    return next((architecture for architecture in found if isinstance(architecture, Architecture)), None)
+
+
+def save_weights(cell: nn.Cell, path: str | Path, description: Description | None = None) -> None:
+    """Save a cell's weights with what they are; the file is whole, or as it was before, at any moment.
 
     Args:
         cell: The network.
-        path: A .ckpt or .safetensors file.
+        path: A .ckpt or .safetensors file; what it is lies beside a .ckpt file, in <file>.json.
+        description: What the file says about itself. Default: None, the architecture of the cell's backbone.
 
     Raises:
         CheckpointError: if the file cannot be written.
@@ -99,12 +114,12 @@ def save_weights(cell: nn.Cell, path: str | Path) -> None:
     _check_suffix(path)
     if not path.parent.is_dir():
         raise CheckpointError(f'{path} cannot be written: the folder {path.parent} does not exist')
-    unfinished = path.with_name(f'.unfinished-{path.name}')
-    try:
-        ms.save_checkpoint(cell, str(unfinished), format=FORMATS[path.suffix])
-        unfinished.chmod(0o644)  # mindspore leaves it readable to its owner alone
-        os.replace(unfinished, path)
-    except (OSError, RuntimeError, ValueError) as error:
-        raise CheckpointError(f'{path} cannot be written: {" ".join(str(error).split())}') from error
-    finally:
-        unfinished.unlink(missing_ok=True)
+    if description is None and (architecture := architecture_in(cell)):
+        description = Description(architecture, _LAYOUT)
+    write_content(path, Content({p.name: _to_numpy(p) for p in cell.get_parameters()}, description))
+
+
+def _to_numpy(parameter: Parameter) -> np.ndarray:
+    if parameter.dtype == ms.bfloat16:  # numpy has no such type, and mindspore does not convert it
+        return parameter.astype(ms.float32).asnumpy().astype(bfloat16())
+    return parameter.asnumpy()

@@ -104,7 +104,6 @@ def build_classifier(model: Mapping[str, Any]) -> tuple[ImageClassifier, nn.Cell
 def _build(cell: type[nn.Cell], key: str, section: Mapping[str, Any]) -> nn.Cell:
     """Builds a cell from the arguments in a section of the config."""
     arguments = {name: value for name, value in section.items() if name != 'type'}
-    check_keys(section, key, tuple(inspect.signature(cell).parameters))
     try:
         return cell(**arguments)
     except ArgumentError as error:
@@ -166,4 +165,5 @@ def _build_loss(section: Mapping[str, Any], num_classes: int) -> nn.Cell:
     require(
         weight is None or len(weight) == num_classes, f'{key}.class_weight', weight, f'a list of {num_classes} numbers'
     )
+    check_keys(section, key, (*implied, *inspect.signature(loss).parameters))
     return _build(loss, key, {name: value for name, value in section.items() if name not in implied})

@@ -90,7 +90,7 @@ class DeployedUnitV1(nn.Cell):
         self.concatenation = Concatenation(read.slices)
         self.expand = fold(unit.g_conv_1x1_expand, inputs=read.order)
         self.act = copy_cell(unit.act)
-        self.adds = unit.combine == 'add'
+        self.adds = plan.combine == 'add'
         if not self.adds:
             self.shortcut = copy_cell(unit.avgpool)
 

@@ -1,6 +1,5 @@
 """Networks by name."""
 
-import inspect
 from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
@@ -57,10 +56,6 @@ def create_model(
         )
     arguments = get_variant(name).backbone | {'in_channels': in_channels} | backbone_arguments
     backbone = _BACKBONES[arguments.pop('type').rpartition('.')[2]]
-    allowed = inspect.signature(backbone).parameters
-    for argument in arguments:
-        if argument not in allowed:
-            raise ArgumentError(f'{name} has no argument {argument!r}; the backbone takes {", ".join(allowed)}')
     built = backbone(**arguments)
     model = ImageClassifier(built, GlobalAveragePooling(), LinearClsHead(num_classes, built.out_channels[-1]))
     if pretrained:

@@ -94,8 +94,8 @@ _ACTS = {
 
 def _resolve(argument: str, cfg: Mapping[str, Any], layers: Mapping[str, _Layer]) -> tuple[_Layer, dict[str, Any]]:
     """Returns the layer that a config names and its arguments, all of them checked."""
-    if 'type' not in cfg:
-        raise ArgumentError(f'{argument} must have a type, one of {", ".join(layers)}; got {dict(cfg)}')
+    if not isinstance(cfg, Mapping) or 'type' not in cfg:
+        raise ArgumentError(f'{argument} must have a type, one of {", ".join(layers)}; got {cfg}')
     kind = cfg['type']
     scope, _, name = kind.rpartition('.') if isinstance(kind, str) else ('', '', kind)
     if name not in layers or (scope and scope not in _SCOPES):

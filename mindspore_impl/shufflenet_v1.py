@@ -1,12 +1,11 @@
 """ShuffleNet V1 (arXiv:1707.01083v2)."""
 
 from collections.abc import Sequence
-from dataclasses import asdict
 from typing import Any
 
 from mindspore import Tensor, nn, ops
 
-from shufflenet_zoo.arch import V1Unit, plan_v1
+from shufflenet_zoo.arch import V1, Architecture, V1Unit
 from shufflenet_zoo.mindspore_impl.base import ShuffleNet
 from shufflenet_zoo.mindspore_impl.layers import ChannelShuffle, LayerConfig, shortcut_pool
 from shufflenet_zoo.mindspore_impl.recomputation import recompute
@@ -22,56 +21,22 @@ class ShuffleUnit(nn.Cell):
     order of that convolution's channels.
 
     Args:
-        in_channels: Channels of the input.
-        out_channels: Channels of the output, the concatenated shortcut included.
-        groups: Groups of the 1x1 convolutions.
-        first_block: Whether the first 1x1 convolution is ungrouped.
-        combine: 'add' or 'concat'.
-        conv_cfg: Convolution layer. Default: None, nn.Conv2d; MindSpore has no other.
-        norm_cfg: Normalisation layer.
-        act_cfg: Activation layer.
+        unit: The unit's plan.
+        layer_cfg: How its layers are made.
         with_cp: Whether to recompute the activations in the backward pass rather than keep them.
-        stride: Stride of the unit. Default: None, 2 for 'concat' and 1 for 'add'.
-        dilation: Dilation of the depthwise convolution and of the shortcut's pool.
-        shuffle_order: 'paper', 'megvii' or 'none'.
-        pool_padding: Padding of the shortcut's pool, 'symmetric' or 'same'.
-
-    Raises:
-        ArgumentError: if the arguments do not fit together.
     """
 
-    def __init__(
-        self,
-        in_channels: int,
-        out_channels: int,
-        groups: int = 3,
-        first_block: bool = True,
-        combine: str = 'add',
-        conv_cfg: dict[str, Any] | None = None,
-        norm_cfg: dict[str, Any] | None = _BN,
-        act_cfg: dict[str, Any] | None = _RELU,
-        with_cp: bool = False,
-        *,
-        stride: int | None = None,
-        dilation: int = 1,
-        shuffle_order: str = 'paper',
-        pool_padding: str = 'symmetric',
-    ) -> None:
+    def __init__(self, unit: V1Unit, layer_cfg: LayerConfig, with_cp: bool = False) -> None:
         super().__init__()
-        unit = V1Unit(
-            in_channels, out_channels, groups, first_block, combine, stride, dilation, shuffle_order, pool_padding
-        )
-        self.combine = combine
-        self.groups = groups
-        self.with_cp = with_cp
-        self.shuffle_groups = unit.shuffle_groups
-        layer_cfg = LayerConfig(conv_cfg, norm_cfg, act_cfg)
+        # Graph mode reads plain attributes only.
+        self.adds = unit.combine == 'add'
+        self.shuffles = unit.shuffle_groups > 1
         self.g_conv_1x1_compress = layer_cfg.conv(unit.compress)
         self.depthwise_conv3x3_bn = layer_cfg.conv(unit.depthwise)
         self.g_conv_1x1_expand = layer_cfg.conv(unit.expand)
         self.act = layer_cfg.act()
-        if combine == 'concat':
-            self.avgpool = shortcut_pool(in_channels, pool_padding, unit.stride, dilation)
+        if unit.combine == 'concat':
+            self.avgpool = shortcut_pool(unit.in_channels, unit.pool_padding, unit.stride, unit.dilation)
         if unit.shuffle_groups > 1:
             self.channel_shuffle = ChannelShuffle(unit.mid_channels, unit.shuffle_groups)
         if with_cp:
@@ -80,10 +45,10 @@ class ShuffleUnit(nn.Cell):
     def construct(self, x: Tensor) -> Tensor:
         """Maps (N, in_channels, H, W) to (N, out_channels, ceil(H / stride), ceil(W / stride))."""
         out = self.depthwise_conv3x3_bn(self.g_conv_1x1_compress(x))
-        if self.shuffle_groups > 1:
+        if self.shuffles:
             out = self.channel_shuffle(out)
         out = self.g_conv_1x1_expand(out)
-        if self.combine == 'add':
+        if self.adds:
             return self.act(x + out)
         return ops.concat((self.avgpool(x), self.act(out)), 1)
 
@@ -103,15 +68,7 @@ class ShuffleNetV1(ShuffleNet):
         with_cp: Whether units recompute their activations in the backward pass rather than keep them; gradients
             and running statistics are the same to the bit.
         init_cfg: Initialisation after the official one; None or dict(type='Pretrained', checkpoint=FILE).
-        in_channels: Channels of the images.
-        width_rule: 'mmpretrain' rounds channels to multiples of 8; 'paper' keeps Table 1 times the factor and
-            rounds only what groups cannot divide (see shufflenet_zoo.arch.plan_v1).
-        stem_rule: 'mmpretrain' scales the stem with widen_factor; 'megvii' has the published widths.
-        shuffle_order: 'paper' (mmpretrain's too), 'megvii' (the inverse permutation) or 'none' (Table 3).
-        small_stem: A stem for small images: stride 1 and no pool, so that the strides are a quarter.
-        output_stride: Stride of the last stage, reached by dilation: 32, 16 or 8; with small_stem 8, 4 or 2.
-            Default: None, the largest.
-        pool_padding: Padding of the pools, 'symmetric', 'same' or 'ceil'.
+        **architecture: What else makes the network: the keyword arguments of shufflenet_zoo.arch.plan_v1.
 
     Raises:
         ArgumentError: if an argument, or the combination of them, cannot be built.
@@ -134,33 +91,17 @@ class ShuffleNetV1(ShuffleNet):
         norm_eval: bool = False,
         with_cp: bool = False,
         init_cfg: dict[str, Any] | None = None,
-        *,
-        in_channels: int = 3,
-        width_rule: str = 'mmpretrain',
-        stem_rule: str = 'mmpretrain',
-        shuffle_order: str = 'paper',
-        small_stem: bool = False,
-        output_stride: int | None = None,
-        pool_padding: str = 'symmetric',
+        **architecture: Any,
     ) -> None:
-        plan = plan_v1(
-            groups,
-            widen_factor,
+        super().__init__(
+            Architecture(V1, dict(groups=groups, widen_factor=widen_factor, **architecture)),
             out_indices,
             frozen_stages,
-            in_channels=in_channels,
-            width_rule=width_rule,
-            stem_rule=stem_rule,
-            shuffle_order=shuffle_order,
-            small_stem=small_stem,
-            output_stride=output_stride,
-            pool_padding=pool_padding,
+            LayerConfig(conv_cfg, norm_cfg, act_cfg),
+            norm_eval,
+            with_cp,
+            init_cfg,
         )
-        super().__init__(plan, conv_cfg, norm_cfg, act_cfg, norm_eval, with_cp, init_cfg)
-        self.groups = groups
-        self.frozen_stages = frozen_stages
 
     def _build_unit(self, unit: V1Unit) -> nn.Cell:
-        return ShuffleUnit(
-            **asdict(unit), conv_cfg=self.conv_cfg, norm_cfg=self.norm_cfg, act_cfg=self.act_cfg, with_cp=self.with_cp
-        )
+        return ShuffleUnit(unit, self.layer_cfg, self.with_cp)

@@ -1,5 +1,10 @@
 """The errors this project raises: one line that says what was wrong, where, and what would be right."""
 
+from collections.abc import Sequence
+
+# How many names of tensors, files or classes an error lists.
+_NAMES_SHOWN = 3
+
 
 class ShuffleNetZooError(Exception):
     """Base of every error that the user can mend; the command lines print it and exit with status 2."""
@@ -39,3 +44,8 @@ class BenchmarkError(ShuffleNetZooError):
 
 class VerificationError(ShuffleNetZooError):
     """The comparison of the frameworks could not be brought to its end."""
+
+
+def first_names(names: Sequence[str]) -> str:
+    """Return the first few of many names, for the text of an error."""
+    return ', '.join(names[:_NAMES_SHOWN]) + (', ...' if len(names) > _NAMES_SHOWN else '')

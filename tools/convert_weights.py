@@ -6,7 +6,6 @@ import ast
 from shufflenet_zoo.errors import CheckpointError
 from shufflenet_zoo.jobs.cli import run
 from shufflenet_zoo.weights import LAYOUT_NAMES, convert_file
-from shufflenet_zoo.weights.backbone_options import reduced
 
 
 def parse_args() -> argparse.Namespace:
@@ -66,7 +65,7 @@ def main() -> None:
         backbone=parse_backbone(args.backbone),
         check=check,
     )
-    backbone = ', '.join(f'{key}={value!r}' for key, value in reduced(converted.backbone).items())
+    backbone = ', '.join(f'{key}={value!r}' for key, value in converted.architecture.reduced().items())
     print(f'{args.destination}: {len(converted.tensors)} tensors in layout {converted.layout.name}')
     print(f'backbone: dict({backbone})')
     for note in converted.notes:

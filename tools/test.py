@@ -48,10 +48,8 @@ def main() -> None:
     args = parse_args()
     os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
     from shufflenet_zoo.jobs.config import load_config, parse_overrides  # takes a second: after the options are checked
-    from shufflenet_zoo.weights import check_backbone
 
     config = load_config(args.config, parse_overrides(args.cfg_options))
-    check_backbone((config.get('model') or {}).get('backbone') or {}, args.checkpoint)
     options = TestOptions(
         work_dir=args.work_dir,
         out=args.out,

@@ -25,14 +25,20 @@ class ImageDataset:
         samples: What the pipeline starts from: uint8 images (height, width, 3), or names of image files.
         labels: The class of every sample.
         num_classes: How many classes there are, where the data set knows; else None.
+        class_names: Their names, empty where the data set does not know them.
     """
 
     def __init__(
-        self, samples: Sequence[np.ndarray] | Sequence[str], labels: Sequence[int], num_classes: int | None = None
+        self,
+        samples: Sequence[np.ndarray] | Sequence[str],
+        labels: Sequence[int],
+        num_classes: int | None = None,
+        class_names: Sequence[str] = (),
     ) -> None:
         self.samples = samples
         self.labels = np.asarray(labels, dtype=np.int64)
         self.num_classes = num_classes
+        self.class_names = tuple(class_names)
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -41,7 +47,8 @@ class ImageDataset:
         """Return some of the samples: the first so many, the last (a negative number), or those named."""
         if isinstance(indices, int):
             indices = range(len(self))[:indices] if indices >= 0 else range(len(self))[indices:]
-        return ImageDataset([self.samples[index] for index in indices], self.labels[list(indices)], self.num_classes)
+        samples = [self.samples[index] for index in indices]
+        return ImageDataset(samples, self.labels[list(indices)], self.num_classes, self.class_names)
 
     @property
     def has_files(self) -> bool:
@@ -68,7 +75,14 @@ def build_dataset(config: Mapping[str, Any], key: str) -> ImageDataset:
     classes = (config.get('metainfo') or {}).get('classes')
     if classes is not None and dataset.num_classes not in (None, len(classes)):
         raise DataError(f'data of {key} has {dataset.num_classes} classes; {key}.metainfo.classes names {len(classes)}')
+    dataset.class_names = tuple(classes or dataset.class_names)
     return dataset
+
+
+def known_classes(config: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the names of the classes as far as a data set's section alone tells them."""
+    known = digits.CLASSES if str(config.get('type')) == 'shufflenet_zoo.Digits' else ()
+    return tuple((config.get('metainfo') or {}).get('classes') or known)
 
 
 def choose_dataset(config: Mapping[str, Any], key: str) -> Callable[[Mapping[str, Any], str], ImageDataset]:
@@ -90,7 +104,7 @@ def choose_dataset(config: Mapping[str, Any], key: str) -> Callable[[Mapping[str
 def _build_digits(config: Mapping[str, Any], key: str) -> ImageDataset:
     check_keys(config, key, ('split', *_COMMON_KEYS))
     images, labels = digits.load_split(config.get('split', 'train'))
-    return ImageDataset(images, labels, len(digits.CLASSES))
+    return ImageDataset(images, labels, len(digits.CLASSES), digits.CLASSES)
 
 
 def _build_folder(config: Mapping[str, Any], key: str) -> ImageDataset:
@@ -141,7 +155,7 @@ def _scan_folders(root: Path, suffixes: tuple[str, ...], key: str) -> ImageDatas
             f'data of {key}: no image ({", ".join(suffixes)}) in a folder of {root}; expected one folder '
             f'of images per class'
         )
-    return ImageDataset(names, labels, len(folders))
+    return ImageDataset(names, labels, len(folders), [folder.name for folder in folders])
 
 
 def _build_imagenet(config: Mapping[str, Any], key: str) -> ImageDataset:

@@ -8,14 +8,13 @@ from mindspore import Tensor
 from mmengine.config import Config
 from scipy.special import softmax
 
-from shufflenet_zoo.data import digits
 from shufflenet_zoo.errors import ConfigError
 from shufflenet_zoo.jobs.backends import PredictOptions
 from shufflenet_zoo.jobs.predictions import Finding, Prediction, read_image
 from shufflenet_zoo.mindspore_impl.checkpoint import load_weights
 from shufflenet_zoo.mindspore_impl.classifier import build_classifier
 from shufflenet_zoo.mindspore_impl.config_keys import require
-from shufflenet_zoo.mindspore_impl.data.datasets import choose_dataset
+from shufflenet_zoo.mindspore_impl.data.datasets import choose_dataset, known_classes
 from shufflenet_zoo.mindspore_impl.data.loader import Preprocessor
 from shufflenet_zoo.mindspore_impl.data.transforms import Pipeline
 
@@ -50,10 +49,9 @@ def predict(config: Config, checkpoint: str, images: Sequence[str], options: Pre
     # Every image may have a size of its own, for which graph mode would compile anew.
     ms.set_context(mode=ms.PYNATIVE_MODE)
     model, _ = build_classifier(config.model)
-    load_weights(model, checkpoint)
+    said = load_weights(model, checkpoint)
     model.set_train(False)
-    known = digits.CLASSES if str(dataset.get('type')) == 'shufflenet_zoo.Digits' else ()
-    classes = (dataset.get('metainfo') or {}).get('classes') or known
+    classes = (said.class_names if said else ()) or known_classes(dataset)
     predictions = []
     for path, image in zip(images, arrays, strict=True):
         logits = model(Tensor(preprocessor(pipeline(image)[None]))).asnumpy()

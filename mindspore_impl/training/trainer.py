@@ -3,7 +3,8 @@
 import copy
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +41,7 @@ from shufflenet_zoo.mindspore_impl.training.training_state import (
     restore,
     save_state,
 )
+from shufflenet_zoo.weights.description import Description, describe_config, innermost
 
 # Both backends may train the same config: in one work directory each would overwrite the other's notes.
 _WORK_DIR_SUFFIX = '_mindspore'
@@ -146,6 +148,7 @@ class Trainer:
         _set_up_mindspore(precision.mode, self.position.seed)
         self.model, loss = _build_model(config, precision.level)
         self.loader = _build_loader(config, 'train', self.position.seed)
+        self.description = _describe(config, self.loader.dataset.class_names)
         self.epoch_length = len(self.loader)
         self.max_iters = self.loop.length * (self.epoch_length if self.loop.by_epoch else 1)
         has_validation = config.get('val_dataloader') is not None
@@ -304,10 +307,10 @@ class Trainer:
         if not self.saving.is_better(metric, score, self.position.best.get(metric)):
             return
         path = self.work_dir / f'best_{metric.replace("/", "_")}_{self._name(self.loop.by_epoch)}{SUFFIX}'
-        save_weights(self.model, path)
+        save_weights(self.model, path, self.description)
         outdated = self.position.best_file.get(metric)
         if outdated and outdated != path.name:
-            (self.work_dir / outdated).unlink(missing_ok=True)
+            remove_checkpoint(self.work_dir / outdated)
         self.position.best[metric], self.position.best_file[metric] = score, path.name
         self.log.say(f'best {metric} so far, {score:.4f}: saved as {path.name}')
 
@@ -325,12 +328,19 @@ class Trainer:
         # As mmengine does: the weights to use are the averaged ones.
         if self.average:
             self.average.exchange()
-        save_weights(self.model, path)
+        save_weights(self.model, path, self.description)
         if self.average:
             self.average.exchange()
         note_last(self.work_dir, path)
         for name in outdated:
             remove_checkpoint(self.work_dir / name)
+
+
+def _describe(config: Config, class_names: Sequence[str]) -> Description | None:
+    said = describe_config(
+        config.model, config.get('data_preprocessor'), innermost(config.get('test_dataloader')), class_names
+    )
+    return said and replace(said, layout='mindspore')
 
 
 def _check_options(launcher: str, device: str | None) -> None:

@@ -2,7 +2,6 @@
 
 import json
 import os
-import zipfile
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -13,6 +12,8 @@ from mindspore import Parameter, Tensor
 from shufflenet_zoo.errors import CheckpointError
 from shufflenet_zoo.jobs.workdir import NOTE
 from shufflenet_zoo.mindspore_impl.training.parameters import write
+from shufflenet_zoo.weights.content import open_archive
+from shufflenet_zoo.weights.files import sidecar_path
 
 SUFFIX = '.ckpt'
 _STATE_SUFFIX = '.state.npz'
@@ -91,10 +92,13 @@ def load_state(checkpoint: str | Path) -> tuple[Position, dict[str, np.ndarray]]
             f'--cfg-options load_from={checkpoint}'
         )
     try:
-        with np.load(path) as file:
+        with open_archive(path), np.load(path) as file:
             arrays = dict(file)
+    except CheckpointError as error:
+        raise CheckpointError(f'training state {error}; copy it again or resume another checkpoint') from error
+    try:
         return Position(**json.loads(arrays.pop(_META).tobytes())), arrays
-    except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
+    except (ValueError, KeyError, TypeError) as error:
         raise CheckpointError(
             f'training state {path} cannot be read: it is truncated, or no file of this program; '
             f'copy it again or resume another checkpoint'
@@ -138,6 +142,6 @@ def note_last(work_dir: str | Path, checkpoint: str | Path) -> None:
 
 
 def remove_checkpoint(checkpoint: str | Path) -> None:
-    """Remove a checkpoint and its training state."""
-    for path in (Path(checkpoint), state_path(checkpoint)):
+    """Remove a checkpoint, its description and its training state."""
+    for path in (Path(checkpoint), sidecar_path(checkpoint), state_path(checkpoint)):
         path.unlink(missing_ok=True)

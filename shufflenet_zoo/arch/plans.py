@@ -10,9 +10,10 @@ Section 4, Table 7: V2*; appendix Table 2: the deep networks). ``megvii`` = the 
 github.com/megvii-model/ShuffleNet-Series.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+import math
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from numbers import Integral, Real
 
 from shufflenet_zoo.arch.units import (
     POOL_PADDINGS,
@@ -27,6 +28,8 @@ from shufflenet_zoo.errors import ArgumentError
 
 # V1 Table 1: stage 2 channels at width 1.0 by groups; stages 3 and 4 have 2 and 4 times as many.
 V1_STAGE2_CHANNELS = {1: 144, 2: 200, 3: 240, 4: 272, 8: 384}
+# V1 Tables 2 and 5, and 0.75: the widths that have names; any other can be built.
+V1_WIDTHS = (0.25, 0.5, 0.75, 1.0, 1.5, 2.0)
 V1_REPEATS = (4, 8, 4)
 V1_STEM_CHANNELS = 24
 # Stem channels of megvii's published V1 weights, by (groups, width).
@@ -88,7 +91,8 @@ class Plan:
         stem: The stem.
         stages: The units of every stage, first stage first.
         last_conv: V2's 1x1 convolution after the last stage, None for V1.
-        out_indices: The requested outputs, 'stem' or indices of layers (stages, then the last convolution).
+        out_indices: The requested outputs, 'stem' or indices of layers (stages, then the last convolution), each once
+            and in the order of the network, in which they come out.
         out_channels: Channels of the requested outputs.
         out_strides: Strides of the requested outputs, relative to the input.
         frozen_layers: Frozen layers counted from the first; 0 freezes the stem alone, -1 nothing.
@@ -151,7 +155,8 @@ def plan_v1(
     Args:
         groups: Groups of the 1x1 convolutions: 1, 2, 3, 4 or 8.
         widen_factor: Factor on the channels of every stage.
-        out_indices: The outputs, from 'stem' (stride 4), 0, 1, 2 (stages 2, 3, 4). Default: (2,).
+        out_indices: The outputs, from 'stem' (stride 4), 0, 1, 2 (stages 2, 3, 4); in whatever order they are given,
+            they come out in that of the network. Default: (2,).
         frozen_stages: -1 freezes nothing, 0 the stem, n the stem and the first n stages up to 2, 'all' everything.
         in_channels: Channels of the images.
         width_rule: 'mmpretrain' rounds every stage to a multiple of 8 and the stem down to an integer; 'paper' keeps
@@ -171,7 +176,8 @@ def plan_v1(
     check_choice('groups', groups, tuple(V1_STAGE2_CHANNELS))
     check_choice('width_rule', width_rule, V1_WIDTH_RULES)
     check_choice('stem_rule', stem_rule, V1_STEM_RULES)
-    if isinstance(widen_factor, bool) or not isinstance(widen_factor, (int, float)) or not widen_factor > 0:
+    is_number = isinstance(widen_factor, Real) and not isinstance(widen_factor, bool)
+    if not is_number or not 0 < widen_factor < math.inf:
         raise ArgumentError(f'widen_factor must be a positive number, got {widen_factor!r}')
     if pool_padding != 'symmetric' and output_stride not in (None, 8 if small_stem else 32):
         raise ArgumentError(
@@ -228,7 +234,8 @@ def plan_v2(
     Args:
         widen_factor: 0.25, 0.33, 0.5, 1.0, 1.5 or 2.0; 1.0 for a deep network.
         out_indices: The outputs, from 'stem' (stride 4), the stages (0, 1, 2; a deep network has four) and
-            the last convolution (3; 4 in a deep network). Default: the last convolution.
+            the last convolution (3; 4 in a deep network); in whatever order they are given, they come out in that of
+            the network. Default: the last convolution.
         frozen_stages: -1 freezes nothing, 0 the stem, n the stem and the first n stages, 'all' everything.
         in_channels: Channels of the images.
         depth: None for the mobile networks; 50 or 164 for the deep ones of the appendix, of which the published
@@ -281,36 +288,6 @@ def plan_v2(
         raise ArgumentError(f'widen_factor={widen_factor} and depth={depth}: {error}') from None
     last_conv = Conv(channels[-1], last_channels or published_last, act=True)
     return _plan(stem, stages, strides, last_conv, out_indices, frozen_stages)
-
-
-_PLANNERS = {'ShuffleNetV1': plan_v1, 'ShuffleNetV2': plan_v2}
-# Backbone arguments that do not change the architecture.
-_LAYER_ARGUMENTS = ('type', 'conv_cfg', 'norm_cfg', 'act_cfg', 'norm_eval', 'with_cp', 'init_cfg')
-
-
-def plan_backbone(backbone: Mapping[str, Any]) -> Plan:
-    """Resolves a config's backbone dict, such as dict(type='shufflenet_zoo.ShuffleNetV1', groups=3), into a plan.
-
-    Raises:
-        ArgumentError: if the type is not one of ours or an argument cannot be built.
-    """
-    name = str(backbone.get('type')).rsplit('.', maxsplit=1)[-1]
-    if name not in _PLANNERS:
-        raise ArgumentError(f'the backbone type must be one of {tuple(_PLANNERS)}, got {backbone.get("type")!r}')
-    arguments = {key: value for key, value in backbone.items() if key not in _LAYER_ARGUMENTS}
-    try:
-        return _PLANNERS[name](**arguments)
-    except TypeError as error:
-        raise ArgumentError(f'{name}: {error}') from None
-
-
-def feature_channels(backbone: Mapping[str, Any]) -> list[int]:
-    """Channels of a config's backbone at its out_indices: what a neck or head takes as in_channels.
-
-    Example:
-        neck=dict(type='FPN', in_channels=feature_channels(backbone), ...)
-    """
-    return list(plan_backbone(backbone).out_channels)
 
 
 def _v1_stage_channels(groups: int, multiple: int, widen_factor: float, width_rule: str) -> int:
@@ -388,12 +365,13 @@ def _plan(stem, stages, strides, last_conv, out_indices, frozen_stages) -> Plan:
     layers = len(channels) - 1
     if out_indices is None:
         out_indices = (layers - 1,)
-    elif isinstance(out_indices, (int, str)):
+    elif isinstance(out_indices, (Integral, str)):
         out_indices = (out_indices,)
+    if not isinstance(out_indices, Sequence) or not out_indices:
+        raise ArgumentError(f'out_indices must name at least one of {tuple(channels)}, got {out_indices!r}')
     for index in out_indices:
         check_choice('out_indices', index, tuple(channels))
-    if not out_indices:
-        raise ArgumentError(f'out_indices must name at least one of {tuple(channels)}')
+    out_indices = [index for index in channels if index in out_indices]
     check_choice('frozen_stages', frozen_stages, (*range(-1, layers), ALL_STAGES))
     return Plan(
         stem=stem,

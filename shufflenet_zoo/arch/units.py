@@ -5,6 +5,7 @@ github.com/megvii-model/ShuffleNet-Series.
 """
 
 from dataclasses import dataclass
+from numbers import Integral, Real
 from typing import Any
 
 from shufflenet_zoo.errors import ArgumentError
@@ -267,12 +268,14 @@ class V2Unit:
 
 def check_choice(name: str, value: Any, allowed: tuple) -> None:
     """Raise an ArgumentError unless an argument has one of the allowed values."""
-    # True == 1 in Python, but a boolean is never meant as a number here.
-    if isinstance(value, bool) or value not in allowed:
+    # True and 1.0 equal 1 in Python, but neither is meant as an index or a count.
+    is_plain = value is None or (isinstance(value, (str, Real)) and not isinstance(value, bool))
+    same = next((choice for choice in allowed if is_plain and choice == value), ...)
+    if same is ... or (isinstance(same, int) and not isinstance(value, Integral)):
         raise ArgumentError(f'{name} must be one of {", ".join(map(repr, allowed))}; got {value!r}')
 
 
 def check_positive(name: str, value: Any) -> None:
     """Raise an ArgumentError unless an argument is a positive integer."""
-    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+    if isinstance(value, bool) or not isinstance(value, Integral) or value < 1:
         raise ArgumentError(f'{name} must be a positive integer, got {value!r}')

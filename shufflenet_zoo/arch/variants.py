@@ -8,7 +8,8 @@ import difflib
 from dataclasses import dataclass, field
 from typing import Any
 
-from shufflenet_zoo.arch.plans import V1_MEGVII_STEMS, V1_STAGE2_CHANNELS, V2_CHANNELS, Plan, plan_backbone
+from shufflenet_zoo.arch.architecture import plan_backbone
+from shufflenet_zoo.arch.plans import V1_MEGVII_STEMS, V1_STAGE2_CHANNELS, V1_WIDTHS, V2_CHANNELS, Plan
 from shufflenet_zoo.errors import ArgumentError
 
 
@@ -48,7 +49,6 @@ class Variant:
         return plan_backbone(self.backbone | overrides)
 
 
-_V1_WIDTHS = (0.25, 0.5, 0.75, 1.0, 1.5, 2.0)
 # V1 Table 2 and, for 1.5x and 2.0x, Table 5: top-1 error by (groups, width).
 _V1_PAPER_ERRORS = {
     **dict(zip([(g, 1.0) for g in (1, 2, 3, 4, 8)], (33.6, 32.7, 32.6, 32.8, 32.4), strict=True)),
@@ -143,7 +143,7 @@ def _v2_deep_variants() -> list[Variant]:
 VARIANTS: dict[str, Variant] = {
     variant.name: variant
     for variant in (
-        *(_v1_variant(groups, width) for groups in V1_STAGE2_CHANNELS for width in _V1_WIDTHS),
+        *(_v1_variant(groups, width) for groups in V1_STAGE2_CHANNELS for width in V1_WIDTHS),
         *(variant for width in V2_CHANNELS for variant in _v2_variants(width)),
         *_v2_deep_variants(),
     )

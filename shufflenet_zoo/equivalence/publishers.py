@@ -8,11 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from shufflenet_zoo.arch import Plan
+from shufflenet_zoo.arch import V1, V2, Architecture, Plan
 from shufflenet_zoo.errors import CheckpointError, DependencyError
-from shufflenet_zoo.weights.backbone_options import complete
 from shufflenet_zoo.weights.convert import Weights, decode, head_classes, own_structure
-from shufflenet_zoo.weights.layouts import CANONICAL, LAYOUTS, V1, V2, Layout, entries
+from shufflenet_zoo.weights.layouts import CANONICAL, LAYOUTS, Layout, entries
 
 LOGITS = 'logits'
 # What a network without a classifier in its weights is built with.
@@ -67,8 +66,7 @@ def build_ours(weights: Weights) -> Network:
 
 def _arguments(weights: Weights) -> dict[str, Any]:
     """The arguments of our own backbones' constructors."""
-    arguments = {key: value for key, value in weights.backbone.items() if key != 'type'}
-    return arguments | ({'act_cfg': {'type': 'PReLU'}} if weights.has_slopes else {})
+    return dict(weights.architecture) | ({'act_cfg': {'type': 'PReLU'}} if weights.has_slopes else {})
 
 
 def _canonical_network(provider: str, weights: Weights, backbone: Any, tensors: Mapping[str, np.ndarray]) -> Network:
@@ -78,7 +76,7 @@ def _canonical_network(provider: str, weights: Weights, backbone: Any, tensors: 
     layout = next(x for x in LAYOUTS if (x.name, x.family) == (CANONICAL, weights.layout.family))
     backbone.head = nn.ModuleDict({'fc': nn.Linear(_sizes(weights.plan)[1][-1], head_classes(weights) or _ANY_CLASSES)})
     parts = [[backbone.conv1, backbone.maxpool], *([layer] for layer in backbone.layers)]
-    loaded = Weights(layout, weights.backbone, tensors)
+    loaded = Weights(layout, weights.architecture, tensors)
     return _torch_network(provider, loaded, backbone, parts, backbone.head['fc'])
 
 
@@ -183,8 +181,8 @@ def _build_pytorchcv(weights: Weights) -> Network:
 def _build_mmpretrain(weights: Weights) -> Network | None:
     from mmpretrain.models import backbones
 
-    main = {key: weights.backbone[key] for key in ('groups', 'widen_factor') if key in weights.backbone}
-    if complete({'type': weights.layout.family} | main) != weights.backbone or find_spec('mmcv') is None:
+    main = {key: weights.architecture[key] for key in ('groups', 'widen_factor') if key in weights.architecture}
+    if Architecture(weights.layout.family, main) != weights.architecture or find_spec('mmcv') is None:
         return None
     try:
         backbone = getattr(backbones, weights.layout.family)(**main)
@@ -197,11 +195,11 @@ def _build_mindcv(weights: Weights) -> Network | None:
     from mindcv.models.shufflenetv1 import ShuffleNetV1
     from mindcv.models.shufflenetv2 import ShuffleNetV2
 
-    backbone, plan = weights.backbone, weights.plan
+    plan = weights.plan
     arguments = {
         'num_classes': head_classes(weights) or _ANY_CLASSES,
         'in_channels': plan.in_channels,
-        'model_size': f'{float(backbone["widen_factor"])}x',
+        'model_size': f'{float(weights.architecture["widen_factor"])}x',
     }
     try:
         if weights.layout.family == V1:

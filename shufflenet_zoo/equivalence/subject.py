@@ -2,17 +2,18 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from shufflenet_zoo.arch import STEM_OUTPUT, Plan, plan_backbone
+from shufflenet_zoo.arch import STEM_OUTPUT, Architecture, Plan
 from shufflenet_zoo.arch.variants import VARIANTS, get_variant
 from shufflenet_zoo.errors import ArgumentError, CheckpointError, ConfigError
 from shufflenet_zoo.jobs.config import load_config
-from shufflenet_zoo.weights.backbone_options import complete, difference
 from shufflenet_zoo.weights.convert import Weights, convert, decode
+from shufflenet_zoo.weights.description import check_wiring
 from shufflenet_zoo.weights.files import read_weights
 from shufflenet_zoo.weights.layouts import CANONICAL, LAYOUTS, Layout
 
@@ -47,11 +48,13 @@ class Subject:
     @property
     def plan(self) -> Plan:
         """The plan with every stage as an output."""
-        plan = self._plan_of({})
-        return self._plan_of({'out_indices': (STEM_OUTPUT, *range(len(plan.stages) + bool(plan.last_conv)))})
+        plan = self.architecture.plan
+        return self.architecture.plan_with((STEM_OUTPUT, *range(len(plan.stages) + bool(plan.last_conv))))
 
-    def _plan_of(self, overrides: Mapping[str, Any]) -> Plan:
-        return plan_backbone(complete(self.backbone) | dict(overrides))
+    @cached_property
+    def architecture(self) -> Architecture:
+        """The network as a value."""
+        return Architecture.of(self.backbone)
 
     @property
     def arguments(self) -> dict[str, Any]:
@@ -62,7 +65,7 @@ class Subject:
     @property
     def family(self) -> str:
         """Name of the backbone's class."""
-        return complete(self.backbone)['type']
+        return self.architecture.family
 
     @property
     def outputs(self) -> tuple[str, ...]:
@@ -76,7 +79,7 @@ class Subject:
     def convert(self, tensors: Mapping[str, np.ndarray], to: str, back: bool = False) -> dict[str, np.ndarray]:
         """Convert canonical tensors into one of our layouts, or back."""
         source, target = (to, CANONICAL) if back else (CANONICAL, to)
-        weights = Weights(self.layout(source), complete(self.backbone), tensors)
+        weights = Weights(self.layout(source), self.architecture, tensors)
         return dict(convert(weights, target).tensors)
 
 
@@ -117,21 +120,17 @@ def configured_subject(config_file: str, checkpoint: str | None) -> Subject:
     try:
         subject = Subject(Path(config_file).stem, dict(backbone), num_classes, None, config)
         _ = subject.plan
-    except (ArgumentError, CheckpointError) as error:
+    except ArgumentError as error:
         raise ConfigError(f'{config_file}: model.backbone: {error}') from error
     return subject if checkpoint is None else replace(subject, tensors=_read_tensors(subject, checkpoint))
 
 
 def _read_tensors(subject: Subject, path: str) -> dict[str, np.ndarray]:
     """Read canonical weights that must be the subject's."""
-    known = {key: value for key, value in complete(subject.backbone).items() if key in subject.backbone}
-    weights = convert(read_weights(path, backbone=known), CANONICAL)
-    wrong = difference(subject.backbone, weights.backbone)
-    if wrong:
-        raise CheckpointError(
-            f'{path} holds the weights of a backbone with '
-            f'{", ".join(f"{key}={value!r}" for key, value in wrong.items())}; give the config of it'
-        )
+    architecture = subject.architecture
+    known = {key: value for key, value in architecture.items() if key in subject.backbone}
+    weights = convert(read_weights(path, backbone={'type': architecture.family, **known}), CANONICAL)
+    check_wiring(architecture, weights.description, path)
     head = weights.tensors.get('head.fc.weight')
     if head is not None and head.shape[0] != subject.num_classes:
         raise CheckpointError(f'{path} has {head.shape[0]} classes, and the config {subject.num_classes}')

@@ -8,12 +8,11 @@ import numpy as np
 from mindspore import Tensor
 from mmengine.config import Config
 
-from shufflenet_zoo.data import digits
 from shufflenet_zoo.errors import ConfigError
 from shufflenet_zoo.export.contract import PHOTOGRAPHS, Metadata, Source, check_trained
 from shufflenet_zoo.mindspore_impl.checkpoint import load_weights
 from shufflenet_zoo.mindspore_impl.classifier import build_classifier
-from shufflenet_zoo.mindspore_impl.data.datasets import choose_dataset
+from shufflenet_zoo.mindspore_impl.data.datasets import choose_dataset, known_classes
 from shufflenet_zoo.mindspore_impl.data.loader import Preprocessor
 from shufflenet_zoo.mindspore_impl.data.transforms import Pipeline
 from shufflenet_zoo.mindspore_impl.deploy import to_deploy
@@ -29,7 +28,7 @@ def open_source(config: Config, checkpoint: str, deploy: bool, input_size: tuple
     # Every size that is compared would be compiled anew in graph mode.
     ms.set_context(mode=ms.PYNATIVE_MODE)
     model, _ = build_classifier(config.model)
-    load_weights(model, checkpoint)
+    said = load_weights(model, checkpoint)
     check_trained(read_content(checkpoint).tensors, checkpoint)
     model.set_train(False)
     plan = model.backbone.plan
@@ -39,21 +38,22 @@ def open_source(config: Config, checkpoint: str, deploy: bool, input_size: tuple
         ms.set_context(mode=ms.PYNATIVE_MODE)
         return model(Tensor(images)).asnumpy()
 
-    metadata = _metadata(config, input_size, plan.in_channels)
+    class_names = (said.class_names if said else ()) or known_classes(config.test_dataloader.get('dataset') or {})
+    metadata = _metadata(config, input_size, plan.in_channels, class_names)
     return Source(to_deploy(model) if deploy else model, run, plan.in_channels, plan.min_size, metadata, 'mindspore')
 
 
-def _metadata(config: Config, input_size: tuple[int, int] | None, channels: int) -> Metadata:
+def _metadata(
+    config: Config, input_size: tuple[int, int] | None, channels: int, class_names: tuple[str, ...]
+) -> Metadata:
     preprocessor = Preprocessor(config.model.get('data_preprocessor') or config.get('data_preprocessor'))
-    dataset = config.test_dataloader.get('dataset') or {}
-    known = digits.CLASSES if str(dataset.get('type')) == 'shufflenet_zoo.Digits' else ()
     normalises = preprocessor.mean is not None
     return Metadata(
         mean=tuple(preprocessor.mean.ravel().tolist()) if normalises else (0.0,) * channels,
         std=tuple(preprocessor.std.ravel().tolist()) if normalises else (1.0,) * channels,
         channel_order='rgb' if preprocessor.to_rgb else 'bgr',
         input_size=input_size or _pipeline_size(config),
-        class_names=tuple((dataset.get('metainfo') or {}).get('classes') or known),
+        class_names=class_names,
     )
 
 

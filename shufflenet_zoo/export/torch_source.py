@@ -13,11 +13,11 @@ from torch import Tensor, nn
 
 from shufflenet_zoo.arch import plan_backbone
 from shufflenet_zoo.backbones import to_deploy
+from shufflenet_zoo.backbones.loading import load_strictly
 from shufflenet_zoo.errors import ArgumentError, ConfigError
 from shufflenet_zoo.export.contract import PHOTOGRAPHS, Metadata, Source, check_trained
 from shufflenet_zoo.jobs.config import check_data
-from shufflenet_zoo.openmmlab.checkpoint import load_strictly
-from shufflenet_zoo.openmmlab.predictor import build_model, class_names, innermost_test_dataset
+from shufflenet_zoo.openmmlab.predictor import build_model, find_class_names, innermost_test_dataset
 from shufflenet_zoo.openmmlab.terminal import silence_known_warnings
 from shufflenet_zoo.weights.fetch import fetch_checkpoint
 from shufflenet_zoo.weights.file_torch import weights_of
@@ -71,21 +71,21 @@ def open_source(config: Config, checkpoint: str, deploy: bool, input_size: tuple
         with torch.no_grad():
             return live(torch.from_numpy(images)).numpy()
 
-    metadata = _metadata(config, model, content, input_size)
+    class_names = tuple(find_class_names(content, checkpoint, innermost_test_dataset(config)))
+    metadata = _metadata(config, model, class_names, input_size)
     return Source(rewritten, run, plan.in_channels, plan.min_size, metadata, 'torch')
 
 
-def _metadata(config: Config, model: nn.Module, content: Mapping[str, Any], size: tuple[int, int] | None) -> Metadata:
+def _metadata(config: Config, model: nn.Module, class_names: tuple[str, ...], size: tuple[int, int] | None) -> Metadata:
     preprocessor = model.data_preprocessor
     channels = plan_backbone(config.model.backbone).in_channels
     normalises = getattr(preprocessor, '_enable_normalize', False)
-    dataset = innermost_test_dataset(config)
     return Metadata(
         mean=tuple(preprocessor.mean.flatten().tolist()) if normalises else (0.0,) * channels,
         std=tuple(preprocessor.std.flatten().tolist()) if normalises else (1.0,) * channels,
         channel_order='rgb' if preprocessor.to_rgb else 'bgr',
-        input_size=size or _pipeline_size(config, dataset),
-        class_names=tuple(class_names(content, dataset)),
+        input_size=size or _pipeline_size(config, innermost_test_dataset(config)),
+        class_names=class_names,
     )
 
 

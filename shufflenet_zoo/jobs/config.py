@@ -13,6 +13,7 @@ from typing import Any
 from mmengine.config import Config, DictAction
 
 from shufflenet_zoo.arch import feature_channels
+from shufflenet_zoo.arch.architecture import family_of
 from shufflenet_zoo.errors import ArgumentError, ConfigError, DataError
 
 # The value of `in_channels` in a neck or head that stands for "what comes out of the part before".
@@ -175,11 +176,15 @@ def _as_list(value: Any) -> list:
 def _backbone_channels(config: Config, name: str) -> list[int]:
     backbone = config.model.get('backbone') or {}
     try:
-        return feature_channels(backbone)
+        family_of(backbone)
     except ArgumentError as error:
         raise ConfigError(
             f'{config.filename}: model.{name}.in_channels={AUTO!r} cannot be filled in: {error}'
         ) from error
+    try:
+        return feature_channels(backbone)
+    except ArgumentError as error:
+        raise ConfigError(f'{config.filename}: model.backbone: {error}') from error
 
 
 def check_data(config: Config, fields: tuple[str, ...]) -> None:

@@ -1,60 +1,22 @@
-"""Checkpoints of mmengine's Runner: loaded without dropping a key, fit for resuming."""
+"""Checkpoints of mmengine's Runner: fit for resuming, and free of objects that torch's reader refuses."""
 
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
-from torch import nn
+from mmengine.config import Config
+from mmengine.logging import HistoryBuffer
 
 from shufflenet_zoo.errors import CheckpointError
-from shufflenet_zoo.weights.file_torch import weights_of
+from shufflenet_zoo.weights.description import KEY, describe_config, innermost
+from shufflenet_zoo.weights.file_torch import classes_of
 
 # What a checkpoint of mmengine's Runner holds to resume training.
 RESUME_KEYS = ('meta', 'state_dict', 'message_hub', 'optimizer')
-_NAMES_SHOWN = 3
-
-
-def load_strictly(model: nn.Module, checkpoint: Mapping[str, Any], path: str | Path) -> None:
-    """Load a checkpoint into a model that must have exactly its keys and shapes.
-
-    ``num_batches_tracked`` may be missing, because weights converted from other frameworks have none.
-
-    Raises:
-        CheckpointError: if a key is missing or unexpected, or a shape differs; the model is then half loaded.
-    """
-    weights = weights_of(checkpoint)
-    if not all(isinstance(value, torch.Tensor) for value in weights.values()):
-        raise CheckpointError(
-            f'checkpoint {path} holds no state dict; expected a dict of tensors, or one with such '
-            f"a dict under 'state_dict'"
-        )
-    own = model.state_dict()
-    resized = [
-        f'{name} {tuple(weights[name].shape)} instead of {tuple(value.shape)}'
-        for name, value in own.items()
-        if name in weights and weights[name].shape != value.shape
-    ]
-    # Tensors of another shape would raise in the middle of loading.
-    for name in own.keys() & weights.keys():
-        if weights[name].shape != own[name].shape:
-            del weights[name]
-    keys = model.load_state_dict(weights, strict=False)
-    changed = {text.split()[0] for text in resized}
-    missing = [name for name in keys.missing_keys if name not in changed and not name.endswith('num_batches_tracked')]
-    faults = [_count(missing, 'missing'), _count(keys.unexpected_keys, 'unexpected'), _count(resized, 'of other shape')]
-    if any(faults):
-        raise CheckpointError(
-            f'checkpoint {path} does not fit the model of the config: '
-            f'{"; ".join(filter(None, faults))}; give the checkpoint of this architecture or the '
-            f'config it was trained with'
-        )
-
-
-def _count(names: list[str], what: str) -> str:
-    """Return '3 weights missing (a, b, ...)', or nothing for no names."""
-    shown = ', '.join(names[:_NAMES_SHOWN]) + (', ...' if len(names) > _NAMES_SHOWN else '')
-    return f'{len(names)} weights {what} ({shown})' if names else ''
+# Where the training's logs lie in our checkpoints, as tensors.
+_LOGS = 'log_scalars'
 
 
 def check_resumable(checkpoint: Mapping[str, Any], path: str | Path) -> None:
@@ -70,3 +32,49 @@ def check_resumable(checkpoint: Mapping[str, Any], path: str | Path) -> None:
             f'epoch_*.pth or iter_*.pth, or start from its weights with --cfg-options '
             f'load_from={path}'
         )
+
+
+def make_readable(checkpoint: dict[str, Any], config: Config) -> None:
+    """Make a checkpoint of mmengine's Runner one that says what it is and that anybody's torch reads.
+
+    mmengine's logs are objects of its own, which torch >= 2.6 refuses to anyone who has not allowed them: mmengine
+    itself, and the tools of mmpretrain and mmdet. They become tensors.
+
+    Args:
+        checkpoint: What is about to be saved; it is changed.
+        config: The config of the training.
+    """
+    meta = checkpoint['meta']
+    said = describe_config(
+        config.model, config.get('data_preprocessor'), innermost(config.get('test_dataloader')), classes_of(meta)
+    )
+    if said:
+        meta[KEY] = said.as_dict()
+    hub = checkpoint['message_hub']
+    logs = {name: log for name, log in hub['log_scalars'].items() if isinstance(log, HistoryBuffer)}
+    checkpoint[_LOGS] = {name: tuple(map(torch.from_numpy, log.data)) for name, log in logs.items()}
+    hub['log_scalars'] = {}
+    hub['resumed_keys'] = {name: value for name, value in hub['resumed_keys'].items() if name not in logs}
+    for key in checkpoint.keys() - {'state_dict', 'optimizer', _LOGS}:
+        checkpoint[key] = _plain(checkpoint[key])
+
+
+def _plain(value: Any) -> Any:
+    """Return a value without numpy's types."""
+    if isinstance(value, np.generic):
+        return value.item()
+    if isinstance(value, np.ndarray):
+        return torch.from_numpy(value)
+    if isinstance(value, dict):
+        return {_plain(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return type(value)(map(_plain, value)) if type(value) in (list, tuple) else [*map(_plain, value)]
+    return value
+
+
+def restore_logs(checkpoint: dict[str, Any]) -> None:
+    """Give a checkpoint that is to be resumed its logs back, undoing ``make_readable``."""
+    hub = checkpoint['message_hub']
+    for name, data in checkpoint.get(_LOGS, {}).items():
+        hub['log_scalars'][name] = HistoryBuffer(*(tensor.cpu().numpy() for tensor in data))
+        hub['resumed_keys'][name] = True

@@ -9,18 +9,21 @@ from mmengine.dataset import Compose, pseudo_collate
 from mmengine.registry import DATASETS, MODELS, init_default_scope
 from torch import nn
 
+from shufflenet_zoo.backbones.loading import load_strictly
 from shufflenet_zoo.errors import ConfigError
 from shufflenet_zoo.jobs.backends import PredictOptions
 from shufflenet_zoo.jobs.predictions import Finding, Prediction, read_image
-from shufflenet_zoo.openmmlab.checkpoint import load_strictly
 from shufflenet_zoo.openmmlab.runner import choose_device
 from shufflenet_zoo.openmmlab.terminal import silence_known_warnings
-from shufflenet_zoo.weights.fetch import fetch_checkpoint
+from shufflenet_zoo.weights.description import innermost
+from shufflenet_zoo.weights.fetch import fetch_checkpoint, only_weights
+from shufflenet_zoo.weights.file_torch import classes_of, description_of
 
 # Steps that read files of a data set; here the image is given, and it has no annotations.
 _LOADING = ('LoadImageFromFile', 'LoadAnnotations')
 
 
+@only_weights()
 def predict(config: Config, checkpoint: str, images: Sequence[str], options: PredictOptions) -> list[Prediction]:
     """Run a model on image files, with the test pipeline of its config.
 
@@ -44,7 +47,7 @@ def predict(config: Config, checkpoint: str, images: Sequence[str], options: Pre
     load_strictly(model, content, checkpoint)
     dataset = innermost_test_dataset(config)
     pipeline = Compose([step for step in dataset['pipeline'] if _name(step) not in _LOADING])
-    classes = class_names(content, dataset)
+    classes = find_class_names(content, checkpoint, dataset)
     predictions = []
     for number, (path, image) in enumerate(zip(images, arrays, strict=True)):
         size = image.shape[:2]
@@ -72,9 +75,7 @@ def build_model(config: Config) -> nn.Module:
 
 def innermost_test_dataset(config: Config) -> Mapping[str, Any]:
     """Return the innermost data set of the test dataloader, which has the pipeline."""
-    dataset = (config.get('test_dataloader') or {}).get('dataset')
-    while dataset and 'dataset' in dataset:
-        dataset = dataset['dataset']
+    dataset = innermost(config.get('test_dataloader'))
     if not dataset or 'pipeline' not in dataset:
         raise ConfigError(f'{config.filename} has no test_dataloader.dataset.pipeline, which would prepare the images')
     return dataset
@@ -85,9 +86,10 @@ def _name(step: Any) -> str:
     return kind.rpartition('.')[2] if isinstance(kind, str) else kind.__name__
 
 
-def class_names(checkpoint: Mapping[str, Any], dataset: Mapping[str, Any]) -> Sequence[str]:
-    """Return the class names that training noted in the checkpoint, else those of the data set."""
-    noted = ((checkpoint.get('meta') or {}).get('dataset_meta') or {}).get('classes')
+def find_class_names(checkpoint: Mapping[str, Any], path: str, dataset: Mapping[str, Any]) -> Sequence[str]:
+    """Return the class names that the checkpoint of a path tells, else those of the data set."""
+    said = description_of(checkpoint, path)
+    noted = classes_of(checkpoint.get('meta') or {}) or (said.class_names if said else ())
     if noted:
         return noted
     kind = dataset.get('type')

@@ -19,11 +19,12 @@ from mmengine.registry import RUNNERS
 from torch import nn
 from torch.utils.data import DataLoader
 
+from shufflenet_zoo.backbones.loading import load_fitting, load_strictly
 from shufflenet_zoo.errors import ConfigError
 from shufflenet_zoo.jobs.backends import TestOptions, TrainOptions
 from shufflenet_zoo.jobs.preflight import check_out, require_checkpoint
 from shufflenet_zoo.jobs.workdir import Attempt, attempted_start, report_checkpoint
-from shufflenet_zoo.openmmlab.checkpoint import load_strictly
+from shufflenet_zoo.openmmlab.checkpoint import make_readable, restore_logs
 from shufflenet_zoo.openmmlab.prepare import (
     is_detection,
     prepare_testing,
@@ -31,7 +32,7 @@ from shufflenet_zoo.openmmlab.prepare import (
 )
 from shufflenet_zoo.openmmlab.seeding import IterationSeedHook, SeededDataset, SeededSampler
 from shufflenet_zoo.openmmlab.terminal import quieten, silence_known_warnings
-from shufflenet_zoo.weights.fetch import fetch_checkpoint
+from shufflenet_zoo.weights.fetch import fetch_checkpoint, only_weights
 
 _RUN_NUMBERS = itertools.count()
 _RUN_BEGINS = ('before_train_epoch', 'before_test_epoch')
@@ -65,6 +66,8 @@ class Runner(mmengine.runner.Runner):
         if self.attempt and fn_name in _RUN_BEGINS:
             self.attempt.succeeded = True
         super().call_hook(fn_name, **kwargs)
+        if fn_name == 'before_save_checkpoint':  # after hooks that exchange weights
+            make_readable(kwargs['checkpoint'], self.cfg)
 
     def build_dataloader(self, dataloader: Any, seed: int | None = None, diff_rank_seed: bool = False) -> DataLoader:
         """Build a dataloader; every sample of the training one gets a seed of its own."""
@@ -85,12 +88,13 @@ class Runner(mmengine.runner.Runner):
         )
 
     def load_checkpoint(self, filename: str, map_location: Any = 'cpu', strict: bool = False, **kwargs: Any) -> dict:
-        """Load weights; to resume or to test, the checkpoint must fit the model exactly."""
-        if self._train_loop is not None and not self._resume:
-            return super().load_checkpoint(filename, map_location, strict, **kwargs)
+        """Load weights; to resume or to test, the checkpoint must fit the model exactly, to start from it in part."""
         checkpoint = fetch_checkpoint(filename, map_location)
+        if self._resume:
+            restore_logs(checkpoint)
         self.call_hook('after_load_checkpoint', checkpoint=checkpoint)
-        load_strictly(_unwrap(self.model), checkpoint, filename)
+        starts = self._train_loop is not None and not self._resume
+        (load_fitting if starts else load_strictly)(_unwrap(self.model), checkpoint, filename)
         self._has_loaded = True
         self.logger.info(f'loaded checkpoint {filename}')
         return checkpoint
@@ -112,6 +116,7 @@ def _unwrap(model: nn.Module) -> nn.Module:
     return _unwrap(inner) if isinstance(inner, nn.Module) else model
 
 
+@only_weights()
 def train(config: Config, options: TrainOptions) -> None:
     """Train the model of a config; print where its checkpoint is at the end.
 
@@ -133,6 +138,7 @@ def train(config: Config, options: TrainOptions) -> None:
         report_checkpoint(config, prepared.work_dir)
 
 
+@only_weights()
 def test(config: Config, checkpoint: str, options: TestOptions) -> dict:
     """Evaluate a checkpoint on the test data of a config.
 

@@ -4,10 +4,10 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
-from shufflenet_zoo.errors import CheckpointError
-from shufflenet_zoo.weights.backbone_options import SCOPE, complete, difference, family_of
+from shufflenet_zoo.arch import SCOPE, Architecture
 from shufflenet_zoo.weights.convert import Weights, convert
-from shufflenet_zoo.weights.files import is_weight_file, read_content, read_weights, write_weights
+from shufflenet_zoo.weights.description import check_wiring
+from shufflenet_zoo.weights.files import read_content, read_weights, write_weights
 from shufflenet_zoo.weights.layouts import CANONICAL
 
 # The layout that a file is converted into if none is named.
@@ -59,30 +59,18 @@ def backbone_of_file(path: str | Path) -> dict[str, Any] | None:
     Raises:
         CheckpointError: if the file cannot be read.
     """
-    description = read_content(path).description
-    return dict(description['backbone']) if description else None
+    said = read_content(path).description
+    return said.backbone if said else None
 
 
 def check_backbone(backbone: Mapping[str, Any], path: str | Path) -> None:
     """Check that a config's backbone is the network whose weights a file holds, as far as the file says.
 
-    Weights of the same shapes may belong to a network with another shuffle or pool, which loading would not notice.
-    Addresses, files of unknown suffix and backbones of others are left to the loader.
+    Backbones of others pass.
 
     Raises:
-        CheckpointError: if it is another network, with the arguments that would be right.
+        ArgumentError: if an argument of the backbone is unknown or cannot be built.
+        CheckpointError: if it is another network, with the arguments that would be right, or cannot be read.
     """
-    if str(backbone.get('type')).rpartition('.')[0] not in ('', SCOPE) or not is_weight_file(path):
-        return
-    said = backbone_of_file(path)
-    if said is None:
-        return
-    if family_of(said) != family_of(backbone):
-        raise CheckpointError(f'{path} holds the weights of {family_of(said)}, and the config has {backbone["type"]}')
-    wrong = difference(backbone, said)
-    if wrong:
-        own = complete(backbone)
-        raise CheckpointError(
-            f'{path} holds the weights of a backbone with '
-            + ', '.join(f'{key}={value!r} (the config has {own[key]!r})' for key, value in wrong.items())
-        )
+    if str(backbone.get('type')).rpartition('.')[0] in ('', SCOPE):
+        check_wiring(Architecture.of(backbone), read_content(path).description, path)

@@ -2,14 +2,15 @@
 
 import math
 import zipfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from shufflenet_zoo.errors import CheckpointError, DependencyError
+from shufflenet_zoo.weights.description import Description
 
 # Weights hardly compress; what unpacks to many times its size, beyond what any small file may, is a trap.
 _MAX_RATIO = 20
@@ -21,7 +22,7 @@ class Content:
     """Tensors by name, and the description if the file has one."""
 
     tensors: Mapping[str, np.ndarray]
-    description: Mapping[str, Any] | None = None
+    description: Description | None = None
 
 
 def bfloat16() -> np.dtype:
@@ -60,12 +61,22 @@ def check_bytes(name: str, shape: tuple[int, ...], itemsize: int, size: int, pat
         raise CheckpointError(f'{path} is damaged: tensor {name} has {size} bytes, not those of its shape {shape}')
 
 
-def check_unpacked_size(archive: zipfile.ZipFile, path: Path) -> None:
-    """Check that a zip archive does not unpack to far more than its own size.
+@contextmanager
+def open_archive(path: Path) -> Iterator[zipfile.ZipFile]:
+    """Open a zip archive that does not unpack to far more than its own size, of which nothing is unpacked yet.
 
     Raises:
-        CheckpointError: if it does.
+        CheckpointError: if it does, or is no zip archive.
     """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            _check_unpacked_size(archive, path)
+            yield archive
+    except (zipfile.BadZipFile, zipfile.LargeZipFile, NotImplementedError, RuntimeError, EOFError, OSError) as error:
+        raise CheckpointError(f'{path} is damaged or no zip archive: {error}') from error
+
+
+def _check_unpacked_size(archive: zipfile.ZipFile, path: Path) -> None:
     unpacked = sum(member.file_size for member in archive.infolist())
     if unpacked > max(_ALWAYS_ALLOWED, _MAX_RATIO * path.stat().st_size):
         raise CheckpointError(

@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from shufflenet_zoo.arch import Plan, plan_backbone
-from shufflenet_zoo.errors import CheckpointError
-from shufflenet_zoo.weights.backbone_options import complete, difference
+from shufflenet_zoo.arch import V1, V2, Architecture, Plan
+from shufflenet_zoo.errors import CheckpointError, first_names
+from shufflenet_zoo.weights.description import Description
 from shufflenet_zoo.weights.layouts import (
     CANONICAL,
     COUNTER,
@@ -16,8 +16,6 @@ from shufflenet_zoo.weights.layouts import (
     LAST_CONV,
     LAYOUT_NAMES,
     LAYOUTS,
-    V1,
-    V2,
     Entry,
     Layout,
     channel_orders,
@@ -27,7 +25,6 @@ from shufflenet_zoo.weights.permutations import PermutationError
 
 # The argument that names the shuffle.
 SHUFFLES = {V1: 'shuffle_order', V2: 'shuffle'}
-_NAMES_SHOWN = 3
 
 
 @dataclass(frozen=True)
@@ -36,25 +33,34 @@ class Weights:
 
     Attributes:
         layout: The layout.
-        backbone: Every architecture argument of the backbone that computes what the network of this layout computes,
-            and its 'type'.
+        architecture: The network of ours that computes what the network of this layout computes.
         tensors: The layout's tensors by name, without the prefixes that wrappers add.
         notes: What the user should know about how these weights were understood or converted, a line each.
+        class_names: Names of the classes, empty where they are not known.
+        preprocessing: What becomes of an image, as in Description.
     """
 
     layout: Layout
-    backbone: Mapping[str, Any]
+    architecture: Architecture
     tensors: Mapping[str, np.ndarray]
     notes: tuple[str, ...] = ()
+    class_names: tuple[str, ...] = ()
+    preprocessing: Mapping[str, Any] | None = None
 
     @property
     def plan(self) -> Plan:
-        return plan_backbone(self.backbone)
+        return self.architecture.plan
 
     @property
     def has_slopes(self) -> bool:
         """Whether the activations are PReLU, whose slopes are weights."""
         return any('.activate.' in key for key in self.tensors)
+
+    @property
+    def description(self) -> Description:
+        """What a file of these weights says about itself."""
+        slopes = {'type': 'PReLU'} if self.has_slopes else None
+        return Description(self.architecture, self.layout.name, slopes, self.class_names, self.preprocessing)
 
     def prefix(self, key: str) -> str:
         """What goes before a tensor's name in a file."""
@@ -76,16 +82,16 @@ def convert(weights: Weights, to: str) -> Weights:
         CheckpointError: if a tensor is missing, left over or of another shape, or the target cannot express the
             network.
     """
-    target, backbone, notes = choose_target(weights, to)
-    plan = plan_backbone(backbone)
-    return Weights(target, backbone, encode(decode(weights, plan), target, plan), weights.notes + notes)
+    target, architecture, notes = choose_target(weights, to)
+    tensors = encode(decode(weights, architecture.plan), target, architecture.plan)
+    return replace(weights, layout=target, architecture=architecture, tensors=tensors, notes=weights.notes + notes)
 
 
-def choose_target(weights: Weights, to: str) -> tuple[Layout, dict[str, Any], tuple[str, ...]]:
+def choose_target(weights: Weights, to: str) -> tuple[Layout, Architecture, tuple[str, ...]]:
     """Choose the layout of a name that can express a network.
 
     Returns:
-        The layout, the backbone arguments of the network as it is there, and notes for the user.
+        The layout, the network as it is there, and notes for the user.
 
     Raises:
         CheckpointError: if there is none, with the options that would be needed.
@@ -99,44 +105,44 @@ def choose_target(weights: Weights, to: str) -> tuple[Layout, dict[str, Any], tu
         raise CheckpointError(f'layout {to!r} has no {family}; {_holders(weights)}')
     reasons = []
     for target in candidates:
-        backbone = dict(weights.backbone) | dict(target.options)
-        wrong = difference(weights.backbone, backbone, ignore=SHUFFLES.values())
+        wrong = weights.architecture.difference(target.options, ignore=SHUFFLES.values())
         if wrong:
             reasons.append(_listed(wrong))
             continue
+        architecture = weights.architecture.replaced(target.options)
         if target.is_ours and not weights.layout.is_ours:
-            return target, *_prefer_our_shuffle(weights, backbone)
-        if not _can_permute(weights, backbone):
+            return target, *_prefer_our_shuffle(weights, architecture)
+        if not _can_permute(weights, architecture):
             key = SHUFFLES[family]
             reasons.append(
-                f'{key}={backbone[key]!r}, and no permutation of channels turns {weights.backbone[key]!r} '
+                f'{key}={architecture[key]!r}, and no permutation of channels turns {weights.architecture[key]!r} '
                 f'into it at these widths'
             )
             continue
-        return target, backbone, ()
+        return target, architecture, ()
     raise CheckpointError(
         f'layout {to!r} cannot express these weights: it has {" or ".join(reasons)}; '
         f'the weights need {_needs(weights, candidates)}; {_holders(weights)}'
     )
 
 
-def _prefer_our_shuffle(weights: Weights, backbone: dict[str, Any]) -> tuple[dict[str, Any], tuple[str, ...]]:
+def _prefer_our_shuffle(weights: Weights, architecture: Architecture) -> tuple[Architecture, tuple[str, ...]]:
     key = SHUFFLES[weights.layout.family]
-    own, default = backbone[key], complete({'type': weights.layout.family})[key]
+    own, default = architecture[key], Architecture(weights.layout.family, {})[key]
     if own == default:
-        return backbone, ()
-    permuted = backbone | {key: default}
+        return architecture, ()
+    permuted = architecture.replaced({key: default})
     if _can_permute(weights, permuted):
         return permuted, (f'channels permuted: {key}={own!r} became {default!r}, the default',)
-    return backbone, (
+    return architecture, (
         f'no permutation of channels turns {key}={own!r} into {default!r} at these widths; the backbone '
         f'needs {key}={own!r}',
     )
 
 
-def _can_permute(weights: Weights, backbone: Mapping[str, Any]) -> bool:
+def _can_permute(weights: Weights, architecture: Architecture) -> bool:
     try:
-        channel_orders(own_structure(weights), plan_backbone(backbone))
+        channel_orders(own_structure(weights), architecture.plan)
     except PermutationError:
         return False
     return True
@@ -145,12 +151,12 @@ def _can_permute(weights: Weights, backbone: Mapping[str, Any]) -> bool:
 def own_structure(weights: Weights) -> Layout:
     """Return the layout of weights with the shuffle that these have, which our own layouts leave open."""
     key = SHUFFLES[weights.layout.family]
-    return replace(weights.layout, options=dict(weights.layout.options) | {key: weights.backbone[key]})
+    return replace(weights.layout, options=dict(weights.layout.options) | {key: weights.architecture[key]})
 
 
 def _needs(weights: Weights, candidates: list[Layout]) -> str:
     keys = dict.fromkeys(key for target in candidates for key in target.options)
-    fixed = {key: weights.backbone[key] for key in keys}
+    fixed = {key: weights.architecture[key] for key in keys}
     return _listed(
         {
             key: value
@@ -169,10 +175,8 @@ def _holders(weights: Weights) -> str:
         layout.name
         for layout in LAYOUTS
         if layout.family == weights.layout.family
-        and not difference(
-            weights.backbone, own := dict(weights.backbone) | dict(layout.options), ignore=SHUFFLES.values()
-        )
-        and (layout.is_ours or _can_permute(weights, own))
+        and not weights.architecture.difference(layout.options, ignore=SHUFFLES.values())
+        and (layout.is_ours or _can_permute(weights, weights.architecture.replaced(layout.options)))
     ]
     return f'layouts that can express them: {", ".join(dict.fromkeys(names))}'
 
@@ -231,7 +235,7 @@ def encode(canonical: Mapping[str, np.ndarray], layout: Layout, plan: Plan) -> d
                 f'{CANONICAL!r} keeps it'
             )
     elif left:
-        raise CheckpointError(f'layout {layout.name!r} has no place for {_shown(left)}')
+        raise CheckpointError(f'layout {layout.name!r} has no place for {first_names(left)}')
     return tensors
 
 
@@ -271,7 +275,7 @@ def _check_tensors(present: list[Entry], weights: Weights) -> None:
     if any(faults):
         raise CheckpointError(
             f'the weights do not fit layout {weights.layout.name!r} with '
-            f'{_listed(_told(weights.backbone))}: {"; ".join(filter(None, faults))}'
+            f'{weights.architecture}: {"; ".join(filter(None, faults))}'
         )
     for key in expected:
         array = weights.tensors.get(key)
@@ -288,19 +292,5 @@ def is_float(dtype: np.dtype) -> bool:
     return dtype.kind == 'f' or dtype.name == 'bfloat16'
 
 
-def _told(backbone: Mapping[str, Any]) -> dict[str, Any]:
-    """The arguments that differ from their defaults, and the main ones."""
-    defaults = complete({'type': backbone['type']})
-    return {
-        key: value
-        for key, value in backbone.items()
-        if key in ('type', 'groups', 'widen_factor') or defaults[key] != value
-    }
-
-
 def _count(names: list[str], what: str) -> str:
-    return f'{len(names)} tensor{"s" if len(names) > 1 else ""} {what} ({_shown(names)})' if names else ''
-
-
-def _shown(names: list[str]) -> str:
-    return ', '.join(names[:_NAMES_SHOWN]) + (', ...' if len(names) > _NAMES_SHOWN else '')
+    return f'{len(names)} tensor{"s" if len(names) > 1 else ""} {what} ({first_names(names)})' if names else ''

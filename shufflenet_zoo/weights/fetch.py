@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from shufflenet_zoo.errors import CheckpointError
+from shufflenet_zoo.weights import description
 from shufflenet_zoo.weights.file_torch import read_checkpoint, to_state_dict
 from shufflenet_zoo.weights.files import read_content
 
@@ -32,11 +33,13 @@ def fetch_checkpoint(name: str | Path, map_location: Any = 'cpu') -> dict:
     if '://' in str(name):
         from mmengine.runner import CheckpointLoader
 
-        with _only_weights():
+        with only_weights():
             return CheckpointLoader.load_checkpoint(name, map_location)
     path = Path(name).expanduser()
     if path.suffix in ('.safetensors', '.npz'):
-        return {'state_dict': to_state_dict(read_content(path).tensors)}
+        content = read_content(path)
+        meta = {description.KEY: content.description.as_dict()} if content.description else {}
+        return {'meta': meta, 'state_dict': to_state_dict(content.tensors)}
     return read_checkpoint(path, map_location)
 
 
@@ -57,8 +60,8 @@ def _download(address: str) -> Path:
 
 
 @contextmanager
-def _only_weights() -> Iterator[None]:
-    """Keep mmengine's loaders, which allow pickles, from running code that a file brings."""
+def only_weights() -> Iterator[None]:
+    """Keep loaders that allow pickles, such as mmengine's of addresses, from running code that a file brings."""
     before = os.environ.get(_ONLY_WEIGHTS)
     os.environ[_ONLY_WEIGHTS] = '1'
     try:

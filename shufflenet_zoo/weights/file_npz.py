@@ -2,37 +2,32 @@
 
 import io
 import json
-import zipfile
 from pathlib import Path
 
 import numpy as np
 
 from shufflenet_zoo.errors import CheckpointError
-from shufflenet_zoo.weights import metadata
-from shufflenet_zoo.weights.content import Content, bfloat16, check_bytes, check_names, check_unpacked_size
+from shufflenet_zoo.weights import description
+from shufflenet_zoo.weights.content import Content, bfloat16, check_bytes, check_names, open_archive
 
 _SUFFIX = '.npy'
 # Members beside the tensors: the description, and the names of tensors that numpy has no type for.
-_DESCRIPTION = metadata.KEY
-_BFLOAT16_NAMES = f'{metadata.KEY}_bfloat16'
+_DESCRIPTION = description.KEY
+_BFLOAT16_NAMES = f'{description.KEY}_bfloat16'
 _HEADER_READERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
 
 
 def read(path: Path) -> Content:
     """Read the arrays and the description."""
-    try:
-        with zipfile.ZipFile(path) as archive:
-            check_unpacked_size(archive, path)
-            check_names(archive.namelist(), path)
-            arrays = {name.removesuffix(_SUFFIX): _array(name, archive.read(name), path) for name in archive.namelist()}
-    except (zipfile.BadZipFile, zipfile.LargeZipFile, NotImplementedError, RuntimeError, EOFError, OSError) as error:
-        raise CheckpointError(f'{path} is damaged or no npz file: {error}') from error
-    description = _json(arrays.pop(_DESCRIPTION, None), path)
+    with open_archive(path) as archive:
+        check_names(archive.namelist(), path)
+        arrays = {name.removesuffix(_SUFFIX): _array(name, archive.read(name), path) for name in archive.namelist()}
+    described = _json(arrays.pop(_DESCRIPTION, None), path)
     for name in _json(arrays.pop(_BFLOAT16_NAMES, None), path) or ():
         if not isinstance(name, str) or name not in arrays or arrays[name].dtype != np.uint16:
             raise CheckpointError(f'{path} is damaged: {name!r} is said to be a bfloat16 tensor, and is none')
         arrays[name] = arrays[name].view(bfloat16())
-    return Content(arrays, metadata.check(description, path) if description is not None else None)
+    return Content(arrays, None if described is None else description.from_dict(described, path))
 
 
 def _array(name: str, data: bytes, path: Path) -> np.ndarray:
@@ -71,7 +66,7 @@ def write(path: Path, content: Content) -> None:
     if narrow:
         arrays[_BFLOAT16_NAMES] = _text(narrow)
     if content.description:
-        arrays[_DESCRIPTION] = _text(content.description)
+        arrays[_DESCRIPTION] = _text(content.description.as_dict())
     with path.open('wb') as stream:
         np.savez(stream, **arrays)
 

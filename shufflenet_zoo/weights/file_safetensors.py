@@ -9,7 +9,7 @@ from safetensors import SafetensorError, deserialize
 from safetensors.numpy import save_file
 
 from shufflenet_zoo.errors import CheckpointError
-from shufflenet_zoo.weights import metadata
+from shufflenet_zoo.weights import description
 from shufflenet_zoo.weights.content import Content, bfloat16, check_bytes, check_names
 
 _TYPES = {'F64': 'float64', 'F32': 'float32', 'F16': 'float16', 'BF16': 'bfloat16', 'I64': 'int64', 'I32': 'int32'}
@@ -33,8 +33,8 @@ def read(path: Path) -> Content:
         dtype = bfloat16() if kind == 'bfloat16' else np.dtype(kind)
         check_bytes(name, tuple(tensor['shape']), dtype.itemsize, len(tensor['data']), path)
         tensors[name] = np.frombuffer(bytes(tensor['data']), dtype).reshape(tensor['shape'])
-    text = header.get('__metadata__', {}).get(metadata.KEY)
-    return Content(tensors, metadata.parse(text, path) if text else None)
+    text = header.get('__metadata__', {}).get(description.KEY)
+    return Content(tensors, description.parse(text, path) if text else None)
 
 
 def _unique(path: Path):
@@ -50,5 +50,5 @@ def _unique(path: Path):
 def write(path: Path, content: Content) -> None:
     """Write the tensors, with the description in the header."""
     arrays = {name: np.array(array, order='C') for name, array in content.tensors.items()}
-    description = {metadata.KEY: json.dumps(content.description)} if content.description else {}
-    save_file(arrays, path, {'format': 'np', **description})
+    said = {description.KEY: json.dumps(content.description.as_dict())} if content.description else {}
+    save_file(arrays, path, {'format': 'np', **said})

@@ -12,10 +12,9 @@ from typing import Any
 import numpy as np
 
 from shufflenet_zoo.errors import CheckpointError, DependencyError
-from shufflenet_zoo.weights import metadata
-from shufflenet_zoo.weights.backbone_options import reduced
-from shufflenet_zoo.weights.content import Content, bfloat16, check_unpacked_size
-from shufflenet_zoo.weights.layouts import CANONICAL
+from shufflenet_zoo.weights import description
+from shufflenet_zoo.weights.content import Content, bfloat16, open_archive
+from shufflenet_zoo.weights.description import Description
 
 # Where trainers put the weights in a checkpoint, the ones to use first.
 WRAPPERS = ('state_dict', 'model', 'ema_state_dict')
@@ -89,8 +88,8 @@ def read_checkpoint(path: str | Path, map_location: Any = 'cpu') -> dict:
             f'{path} needs the package {error.name!r}, which is not installed; a .safetensors file needs none'
         ) from error
     if zipfile.is_zipfile(path):
-        with zipfile.ZipFile(path) as archive:
-            check_unpacked_size(archive, path)
+        with open_archive(path):
+            pass  # its declared sizes are checked
     try:
         with warnings.catch_warnings(), torch.serialization.safe_globals(allowed):
             # torch remarks on pickle protocols and storages, which says nothing that the user can mend.
@@ -109,6 +108,10 @@ def read_checkpoint(path: str | Path, map_location: Any = 'cpu') -> dict:
         ) from error
     if not isinstance(checkpoint, dict):
         raise CheckpointError(f'checkpoint {path} holds a {type(checkpoint).__name__}; expected a dict of weights')
+    for key in ('state_dict', 'meta'):
+        if not isinstance(checkpoint.get(key, {}), Mapping):
+            kind = type(checkpoint[key]).__name__
+            raise CheckpointError(f'checkpoint {path} is damaged: its {key} is a {kind}; it must be a dict')
     return checkpoint
 
 
@@ -125,18 +128,26 @@ def read(path: Path) -> Content:
     checkpoint = read_checkpoint(path)
     state = next((checkpoint[key] for key in WRAPPERS if isinstance(checkpoint.get(key), Mapping)), checkpoint)
     tensors = {key: _to_numpy(key, value, path) for key, value in state.items()}
-    return Content(tensors, _description(checkpoint, path))
+    return Content(tensors, description_of(checkpoint, path))
 
 
-def _description(checkpoint: Mapping[str, Any], path: Path) -> dict[str, Any] | None:
-    meta = checkpoint.get('meta')
-    if not isinstance(meta, Mapping):
-        return None
-    if metadata.KEY in meta:
-        return metadata.check(meta[metadata.KEY], path)
-    # What a trainer saved names its config.
-    backbone = metadata.backbone_of_config(meta['cfg']) if isinstance(meta.get('cfg'), str) else None
-    return {'layout': CANONICAL, 'backbone': reduced(backbone)} if backbone else None
+def description_of(checkpoint: Mapping[str, Any], path: str | Path) -> Description | None:
+    """Return what a checkpoint says about itself: in our description, else in the config that a trainer noted.
+
+    Raises:
+        CheckpointError: if the description is damaged.
+    """
+    meta = checkpoint.get('meta') or {}
+    if description.KEY in meta:
+        return description.from_dict(meta[description.KEY], path)
+    return description.describe_config_text(meta['cfg'], classes_of(meta)) if isinstance(meta.get('cfg'), str) else None
+
+
+def classes_of(meta: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the names of the classes that mmengine's Runner notes in a checkpoint, empty where it has none."""
+    noted = meta.get('dataset_meta')
+    classes = noted.get('classes') if isinstance(noted, Mapping) else None
+    return tuple(map(str, classes)) if isinstance(classes, (list, tuple)) else ()
 
 
 def _to_numpy(key: Any, value: Any, path: Path) -> np.ndarray:
@@ -168,9 +179,8 @@ def write(path: Path, content: Content) -> None:
         raise DependencyError('writing a PyTorch file needs torch; a .safetensors file needs none') from error
 
     state = to_state_dict(content.tensors)
-    torch.save(
-        {'meta': {metadata.KEY: content.description}, 'state_dict': state} if content.description else state, path
-    )
+    said = content.description
+    torch.save({'meta': {description.KEY: said.as_dict()}, 'state_dict': state} if said else state, path)
 
 
 def to_state_dict(tensors: Mapping[str, np.ndarray]) -> dict[str, Any]:

@@ -5,16 +5,16 @@ import json
 import os
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from shufflenet_zoo.errors import CheckpointError
-from shufflenet_zoo.weights import file_ckpt, file_npz, file_safetensors, file_torch, metadata
-from shufflenet_zoo.weights.backbone_options import complete
+from shufflenet_zoo.errors import ArgumentError, CheckpointError
+from shufflenet_zoo.weights import description, file_ckpt, file_npz, file_safetensors, file_torch
 from shufflenet_zoo.weights.content import Content
 from shufflenet_zoo.weights.convert import Weights
+from shufflenet_zoo.weights.description import Description
 from shufflenet_zoo.weights.layouts import CANONICAL
 from shufflenet_zoo.weights.recognise import identify
 
@@ -27,6 +27,8 @@ _FORMATS: dict[str, ModuleType] = {
     '.npz': file_npz,
 }
 SIDECAR_SUFFIX = '.json'
+# The key of the described file's checksum in a sidecar.
+_DIGEST = 'sha256'
 
 
 def _format(path: Path) -> ModuleType:
@@ -36,13 +38,9 @@ def _format(path: Path) -> ModuleType:
     raise CheckpointError(f'{path}: the format follows from the suffix, which must be one of {", ".join(_FORMATS)}')
 
 
-def is_weight_file(path: str | Path) -> bool:
-    """Whether there is a file of that name, with a suffix that names a format."""
-    return Path(path).is_file() and Path(path).name.endswith(tuple(_FORMATS))
-
-
-def _sidecar(path: Path) -> Path:
-    return path.with_name(path.name + SIDECAR_SUFFIX)
+def sidecar_path(path: str | Path) -> Path:
+    """Return where the description of a file lies that has no place for it inside."""
+    return Path(path).with_name(Path(path).name + SIDECAR_SUFFIX)
 
 
 def read_content(path: str | Path) -> Content:
@@ -61,19 +59,20 @@ def read_content(path: str | Path) -> Content:
         raise CheckpointError(f'checkpoint {path} is empty; give a weight file')
     try:
         content = module.read(path)
-        if content.description is None and _sidecar(path).is_file():
+        if content.description is None and sidecar_path(path).is_file():
             return Content(content.tensors, _read_sidecar(path))
     except OSError as error:
         raise CheckpointError(f'{path} cannot be read: {error.strerror or error}') from error
     return content
 
 
-def _read_sidecar(path: Path) -> dict[str, Any]:
-    sidecar = _sidecar(path)
-    description = metadata.parse(sidecar.read_bytes(), sidecar)
-    if description.get('sha256') != _digest(path):
+def _read_sidecar(path: Path) -> Description:
+    sidecar = sidecar_path(path)
+    text = sidecar.read_bytes()
+    said = description.parse(text, sidecar)
+    if json.loads(text).get(_DIGEST) != _digest(path):
         raise CheckpointError(f'{sidecar} describes another file than {path}; delete the one that is out of date')
-    return description
+    return said
 
 
 def _digest(path: Path) -> str:
@@ -96,36 +95,49 @@ def read_weights(path: str | Path, layout: str | None = None, backbone: Mapping[
     path = Path(path)
     content = read_content(path)
     said = content.description
-    known = (complete(said['backbone']) if said else {}) | dict(backbone or {})
+    known = ({'type': said.architecture.family, **said.architecture} if said else {}) | dict(backbone or {})
     try:
-        return identify(content.tensors, layout or (said['layout'] if said else None), known)
-    except CheckpointError as error:
+        weights = identify(content.tensors, layout or (said.layout if said else None), known)
+    except (ArgumentError, CheckpointError) as error:
         raise CheckpointError(f'{path}: {error}') from error
+    return replace(weights, class_names=said.class_names, preprocessing=said.preprocessing) if said else weights
 
 
 def write_weights(path: str | Path, weights: Weights) -> None:
-    """Write weights, replacing the file at once or leaving it as it was.
+    """Write weights with their description, as ``write_content`` does.
+
+    Raises:
+        CheckpointError: if the file cannot be written.
+        DependencyError: if the format needs a package that is not installed.
+    """
+    tensors = {weights.prefix(key) + key: value for key, value in weights.tensors.items()}
+    write_content(path, Content(tensors, weights.description))
+
+
+def write_content(path: str | Path, content: Content) -> None:
+    """Write tensors and their description, replacing the file at once or leaving it as it was.
 
     The description goes into the file where the format and the weights' readers allow it, else beside it into
-    <file>.json with the file's checksum.
+    <file>.json with the file's checksum. Killed between the two, a file is without description, never with another's.
 
     Raises:
         CheckpointError: if the file cannot be written.
         DependencyError: if the format needs a package that is not installed.
     """
     path = Path(path)
-    module = _format(path)
-    tensors = {weights.prefix(key) + key: value for key, value in weights.tensors.items()}
-    description = metadata.describe(weights)
+    module, said = _format(path), content.description
     # Other publishers' readers of PyTorch files expect a bare state dict, and a .ckpt holds tensors alone.
-    inside = module in (file_safetensors, file_npz) or (module is file_torch and weights.layout.name == CANONICAL)
+    inside = module in (file_safetensors, file_npz) or (module is file_torch and said and said.layout == CANONICAL)
     try:
-        with _Replacement(path) as weight_file, _Replacement(_sidecar(path)) as sidecar:
-            module.write(weight_file.draft, Content(tensors, description if inside else None))
-            if not inside:
-                sidecar.draft.write_text(json.dumps(description | {'sha256': _digest(weight_file.draft)}, indent=2))
+        with _Replacement(path) as weight_file, _Replacement(sidecar_path(path)) as sidecar:
+            module.write(weight_file.draft, content if inside else Content(content.tensors))
+            if said and not inside:
+                noted = said.as_dict() | {_DIGEST: _digest(weight_file.draft)}
+                sidecar.draft.write_text(json.dumps(noted, indent=2))
+            sidecar_path(path).unlink(missing_ok=True)
             weight_file.finish()
-            sidecar.finish() if not inside else _sidecar(path).unlink(missing_ok=True)
+            if said and not inside:
+                sidecar.finish()
     except OSError as error:
         raise CheckpointError(f'{path} cannot be written: {error.strerror or error}') from error
 

@@ -15,11 +15,9 @@ from typing import Any
 
 import numpy as np
 
-from shufflenet_zoo.arch import Conv, Plan
+from shufflenet_zoo.arch import V1, V2, Conv, Plan
 from shufflenet_zoo.weights.permutations import ChannelOrders, conv_index
 
-V1 = 'ShuffleNetV1'
-V2 = 'ShuffleNetV2'
 FAMILIES = (V1, V2)
 CANONICAL = 'openmmlab'
 

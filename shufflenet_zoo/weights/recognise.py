@@ -5,25 +5,26 @@ from typing import Any
 
 import numpy as np
 
+from shufflenet_zoo.arch import V1, Architecture
+from shufflenet_zoo.arch.architecture import check_names, family_of
 from shufflenet_zoo.arch.plans import (
     V1_STAGE2_CHANNELS,
     V1_STEM_RULES,
     V1_WIDTH_RULES,
+    V1_WIDTHS,
     V2_CHANNELS,
     V2_DEEP,
     Plan,
-    plan_backbone,
+    plan_v2,
 )
 from shufflenet_zoo.errors import ArgumentError, CheckpointError
-from shufflenet_zoo.weights.backbone_options import complete, family_of
 from shufflenet_zoo.weights.convert import Weights
-from shufflenet_zoo.weights.layouts import LAYOUT_NAMES, LAYOUTS, V1, V2, Layout
+from shufflenet_zoo.weights.layouts import LAYOUT_NAMES, LAYOUTS, Layout
 
 # Prefixes that wrappers and classifiers put before every name.
 PREFIXES = ('module.', 'model.', 'backbone.')
 # Counters beside the weights in averaged models.
 _AVERAGING_COUNTERS = ('steps', 'n_averaged')
-V1_WIDTHS = (0.25, 0.5, 0.75, 1.0, 1.5, 2.0)
 
 
 def strip_prefixes(tensors: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
@@ -60,6 +61,7 @@ def identify(
             our defaults.
 
     Raises:
+        ArgumentError: if a backbone argument is unknown.
         CheckpointError: if no layout fits, or the shapes are of no network that the tables of
             shufflenet_zoo.arch know.
     """
@@ -70,10 +72,8 @@ def identify(
     known = dict(backbone or {})
     if known.get('type') and family_of(known) != found.family:
         raise CheckpointError(f'the weights are of {found.family}, not of {known["type"]}')
-    unknown = known.keys() - complete({'type': found.family}).keys()
-    if unknown:
-        raise CheckpointError(f'{found.family} has no architecture argument {", ".join(sorted(unknown))}')
-    inferred, notes = infer_backbone(tensors, found, known)
+    check_names(found.family, (name for name in known if name != 'type'))
+    inferred, notes = infer_architecture(tensors, found, known)
     return Weights(found, inferred, tensors, notes)
 
 
@@ -104,7 +104,7 @@ def detect_layout(tensors: Mapping[str, np.ndarray], name: str | None = None) ->
 def _signature(layout: Layout) -> set[str]:
     """The names that the first unit's convolutions and normalisations, and others' stems, have in a layout."""
     keys = set()
-    for name, _, conv, norm in layout.conv_modules(plan_backbone({'type': layout.family})):
+    for name, _, conv, norm in layout.conv_modules(Architecture(layout.family, {}).plan):
         # Our own stem has other names in a deep network.
         if name.startswith('layers.0.0.') or (name == 'conv1' and not layout.is_ours):
             keys |= {f'{conv}.0.weight' if conv.endswith('.convs') else f'{conv}.weight', f'{norm}.{layout.norm[2]}'}
@@ -117,7 +117,7 @@ class _Shapes:
     def __init__(self, tensors: Mapping[str, np.ndarray], layout: Layout) -> None:
         self._tensors = tensors
         self._modules = {
-            name: modules for name, _, *modules in layout.conv_modules(plan_backbone({'type': layout.family}))
+            name: modules for name, _, *modules in layout.conv_modules(Architecture(layout.family, {}).plan)
         }
         self._layout = layout
 
@@ -150,7 +150,7 @@ class _Shapes:
         return self._tensors[key].shape
 
 
-def infer_backbone(
+def infer_architecture(
     tensors: Mapping[str, np.ndarray],
     layout: Layout,
     known: Mapping[str, Any],
@@ -163,7 +163,7 @@ def infer_backbone(
         known: Arguments that are known; they overrule what is inferred, and must fit the layout.
 
     Returns:
-        The complete arguments, and notes on those that the weights do not show.
+        The network, and notes on the arguments that the weights do not show.
 
     Raises:
         CheckpointError: if no network of the tables has such shapes.
@@ -176,15 +176,14 @@ def infer_backbone(
     shapes = _Shapes(tensors, layout)
     candidates = infer(shapes, layout, given)
     for arguments in candidates:
-        backbone = complete({'type': layout.family} | arguments | dict(layout.options) | given)
         try:
-            plan = plan_backbone(backbone)
-            fits = _sizes(plan) == _sizes_found(shapes, plan)
+            architecture = Architecture(layout.family, arguments | dict(layout.options) | given)
+            fits = _sizes(architecture.plan) == _sizes_found(shapes, architecture.plan)
         except (ArgumentError, CheckpointError):
             continue
         if fits:
-            return backbone, _notes(layout, known, backbone)
-    widths = _sizes_found(shapes, plan_backbone({'type': layout.family}))
+            return architecture, _notes(layout, known, architecture)
+    widths = _sizes_found(shapes, Architecture(layout.family, {}).plan)
     told = f' with {", ".join(f"{k}={v!r}" for k, v in given.items())}' if given else ''
     raise CheckpointError(
         f'no {layout.family}{told} has a stem of {widths[0]} channels and stages of {", ".join(map(str, widths[1:]))}'
@@ -234,7 +233,7 @@ def _infer_v2(shapes: _Shapes, layout: Layout, given: Mapping[str, Any]) -> Iter
             last = f'layers.{4 if depth else 3}'
             arguments = common | {'widen_factor': width, 'depth': depth}
             if shapes.has(last):
-                published = plan_backbone({'type': V2} | {key: arguments[key] for key in ('widen_factor', 'depth')})
+                published = plan_v2(widen_factor=width, depth=depth)
                 found = shapes.outputs(last)
                 if found != published.last_conv.out_channels:
                     arguments['last_channels'] = found
@@ -263,7 +262,7 @@ def _sizes_found(shapes: _Shapes, plan: Plan) -> tuple[int, ...]:
     return tuple(sizes)
 
 
-def _notes(layout: Layout, known: Mapping[str, Any], backbone: Mapping[str, Any]) -> tuple[str, ...]:
+def _notes(layout: Layout, known: Mapping[str, Any], architecture: Architecture) -> tuple[str, ...]:
     if not layout.is_ours or known.get('type'):
         return ()
     hidden = (
@@ -271,7 +270,7 @@ def _notes(layout: Layout, known: Mapping[str, Any], backbone: Mapping[str, Any]
         if layout.family == V1
         else ('shuffle', 'pool_padding', 'small_stem', 'output_stride', 'residual')
     )
-    assumed = [f'{key}={backbone[key]!r}' for key in hidden if key not in known]
+    assumed = [f'{key}={architecture[key]!r}' for key in hidden if key not in known]
     return (
         (
             f'the file does not say, and weights do not show, {", ".join(assumed)}: taken at their '

@@ -115,9 +115,12 @@ def test_feature_channels_reads_a_config():
         (lambda: plan_v2(shuffle='random'), "shuffle must be one of 'interleave', 'even_odd'"),
         (
             lambda: plan_backbone({'type': 'ResNet'}),
-            "the backbone type must be one of ('ShuffleNetV1', 'ShuffleNetV2')",
+            'the backbone type must be one of ShuffleNetV1, ShuffleNetV2',
         ),
-        (lambda: plan_backbone({'type': 'ShuffleNetV1', 'width': 2}), "unexpected keyword argument 'width'"),
+        (
+            lambda: plan_backbone({'type': 'ShuffleNetV1', 'grups': 2}),
+            "ShuffleNetV1 has no argument 'grups'; did you mean 'groups'?",
+        ),
     ],
 )
 def test_wrong_arguments_are_named(call, words):

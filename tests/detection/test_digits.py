@@ -48,4 +48,4 @@ def test_trains_from_the_classifiers_checkpoint(tmp_path, monkeypatch):
     assert [row for row in rows if 'coco/bbox_mAP' in row]
     assert (tmp_path / 'data' / 'digits_detection' / 'annotations' / 'instances_val.json').is_file()
     log = next(tmp_path.glob('work/*/*.log')).read_text()
-    assert 'tensors of the backbone loaded' in log
+    assert 'tensors loaded' in log

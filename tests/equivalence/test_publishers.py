@@ -112,7 +112,7 @@ def test_mindcv(name, record):
     weights = identify(state_of(mindcv.create_model(name, num_classes=10)))
     assert weights.layout.name == ('mindcv-single' if '_v1_' in name else 'mindcv')
     converted = check(publisher_of(weights, 'mindcv'), weights, name, FP32, record)
-    assert converted.backbone['pool_padding'] == 'same'
+    assert converted.architecture['pool_padding'] == 'same'
 
 
 @pytest.mark.parametrize(('groups', 'size'), MEGVII_V1, ids=str)
@@ -122,7 +122,7 @@ def test_megvii_v1(groups, size, record):
     # The release's checkpoints come from DataParallel.
     weights = identify({f'module.{name}': value for name, value in state.items()})
     converted = check(run_reference(model, state), weights, f'V1 g{groups} {size}', FP64, record)
-    assert converted.backbone['shuffle_order'] == ('megvii' if (groups, size) in UNPERMUTABLE else 'paper')
+    assert converted.architecture['shuffle_order'] == ('megvii' if (groups, size) in UNPERMUTABLE else 'paper')
     assert any('permut' in note for note in converted.notes)
 
 
@@ -134,7 +134,7 @@ def test_megvii_v2(size, record):
     weights = identify(state)
     converted = check(run_reference(model, state), weights, f'V2 {size}', FP64, record)
     # At half the width a permutation makes it torchvision's network.
-    assert converted.backbone['shuffle'] == ('interleave' if size == '0.5x' else 'even_odd')
+    assert converted.architecture['shuffle'] == ('interleave' if size == '0.5x' else 'even_odd')
 
 
 @pytest.mark.parametrize(

@@ -3,9 +3,8 @@
 import numpy as np
 from torch import nn
 
-from shufflenet_zoo.arch import plan_backbone
+from shufflenet_zoo.arch import Architecture
 from shufflenet_zoo.weights import Weights
-from shufflenet_zoo.weights.backbone_options import complete, difference
 from shufflenet_zoo.weights.layouts import HEAD, LAST_CONV, LAYOUTS, entries
 
 
@@ -32,21 +31,21 @@ def signal_weights(shapes, dtype=np.float32, seed=0):
 
 def make_weights(layout_name, backbone, classes=7, parts=('backbone', LAST_CONV, HEAD), **kwargs):
     """Signal-carrying weights in a layout, made from its declaration."""
-    backbone = complete(backbone)
+    architecture = Architecture.of(backbone)
     layout = next(
         layout
         for layout in LAYOUTS
-        if (layout.name, layout.family) == (layout_name, backbone['type'])
-        and not difference(backbone, backbone | dict(layout.options))
+        if (layout.name, layout.family) == (layout_name, architecture.family)
+        and not architecture.difference(layout.options)
     )
-    listed = entries(layout, plan_backbone(backbone), classes)
+    listed = entries(layout, architecture.plan, classes)
     shapes = {
         key: entry.key_shape
         for entry in listed
         for key in entry.keys
         if entry.part in parts and 'act' not in key.split('.')[-2]
     }
-    return Weights(layout, backbone | dict(layout.options), signal_weights(shapes, **kwargs))
+    return Weights(layout, architecture.replaced(layout.options), signal_weights(shapes, **kwargs))
 
 
 def state_of(model, **kwargs):

@@ -9,9 +9,10 @@ from helpers.networks import STRUCTURES, V1, V2, build, images
 from helpers.twins import assert_same_features, build_cell, copy_weights, gradients, torch_name, twins
 from mindspore import nn
 
-from shufflenet_zoo.arch import plan_backbone
+from shufflenet_zoo.arch import V1Unit, V2Unit, plan_backbone
 from shufflenet_zoo.arch.variants import VARIANTS
 from shufflenet_zoo.errors import ArgumentError
+from shufflenet_zoo.mindspore_impl.layers import LayerConfig
 from shufflenet_zoo.mindspore_impl.shufflenet_v1 import ShuffleUnit
 from shufflenet_zoo.mindspore_impl.shufflenet_v2 import InvertedResidual
 
@@ -24,12 +25,13 @@ MORE_STRUCTURES = {
     'v1-bare': V1 | {'norm_cfg': None, 'act_cfg': None},
 }
 one_of_each = pytest.mark.parametrize('cfg', [V1, V2], ids=['v1', 'v2'])
+LAYERS = LayerConfig(None, {'type': 'BN'}, {'type': 'ReLU'})
 UNITS = {
-    'v1-add': (ShuffleUnit, {'in_channels': 24, 'out_channels': 24, 'first_block': False}),
-    'v1-concat': (ShuffleUnit, {'in_channels': 24, 'out_channels': 48, 'combine': 'concat'}),
-    'v2': (InvertedResidual, {'in_channels': 16, 'out_channels': 16, 'se': True, 'residual': True}),
-    'v2-down': (InvertedResidual, {'in_channels': 16, 'out_channels': 32, 'stride': 2}),
-    'v2-even-odd': (InvertedResidual, {'in_channels': 16, 'out_channels': 16, 'shuffle': 'even_odd'}),
+    'v1-add': (ShuffleUnit, V1Unit(24, 24, first_block=False)),
+    'v1-concat': (ShuffleUnit, V1Unit(24, 48, combine='concat')),
+    'v2': (InvertedResidual, V2Unit(16, 16, se=True, residual=True)),
+    'v2-down': (InvertedResidual, V2Unit(16, 32, stride=2)),
+    'v2-even-odd': (InvertedResidual, V2Unit(16, 16, shuffle='even_odd')),
 }
 
 
@@ -133,12 +135,12 @@ def test_recomputing_equals_keeping(cfg):
     assert any(not np.array_equal(before[name], array) for name, array in results[1][1].items())
 
 
-@pytest.mark.parametrize(('kind', 'arguments'), UNITS.values(), ids=UNITS)
-def test_recomputing_a_unit_equals_keeping(kind, arguments, mode):
-    x = np.random.default_rng(0).standard_normal((4, arguments['in_channels'], 12, 12)).astype(np.float32)
+@pytest.mark.parametrize(('kind', 'unit'), UNITS.values(), ids=UNITS)
+def test_recomputing_a_unit_equals_keeping(kind, unit, mode):
+    x = np.random.default_rng(0).standard_normal((4, unit.in_channels, 12, 12)).astype(np.float32)
     results, weights = [], None
     for with_cp in (False, True):
-        cell = kind(**arguments, with_cp=with_cp)
+        cell = kind(unit, LAYERS, with_cp)
         weights = weights or {p.name: p.asnumpy().copy() for p in cell.get_parameters()}
         for parameter in cell.get_parameters():
             parameter.set_data(ms.Tensor(weights[parameter.name]))
@@ -205,7 +207,7 @@ def test_mixed_precision_is_near_to_full_precision(cfg, level):
 @pytest.mark.parametrize('level', ['O2', 'O3', 'auto'])
 def test_mixed_precision_trains_in_graph_mode(level):
     ms.set_context(mode=ms.GRAPH_MODE)
-    cell = ms.amp.auto_mixed_precision(InvertedResidual(16, 16), level)
+    cell = ms.amp.auto_mixed_precision(InvertedResidual(V2Unit(16, 16), LAYERS), level)
     x = np.random.default_rng(0).standard_normal((2, 16, 8, 8)).astype(np.float32)
     for gradient in gradients(cell, x).values():
         assert np.isfinite(gradient).all()

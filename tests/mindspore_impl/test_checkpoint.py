@@ -9,6 +9,7 @@ from shufflenet_zoo.arch import Conv
 from shufflenet_zoo.errors import CheckpointError
 from shufflenet_zoo.mindspore_impl.checkpoint import load_weights, save_weights
 from shufflenet_zoo.mindspore_impl.layers import LayerConfig
+from shufflenet_zoo.weights import file_ckpt, file_safetensors
 
 FORMATS = ['.ckpt', '.safetensors']
 
@@ -122,13 +123,14 @@ def test_files_of_pytorch_are_refused_by_suffix(tmp_path):
 def test_saving_replaces_the_file_or_leaves_it(path, monkeypatch):
     save_weights(Network(), path)
     before = path.read_bytes()
-    real = ms.save_checkpoint
+    module = {'.ckpt': file_ckpt, '.safetensors': file_safetensors}[path.suffix]
+    real = module.write
 
-    def fail(*args, **kwargs):
-        real(*args, **kwargs)
+    def fail(*args):
+        real(*args)
         raise OSError('disk full')
 
-    monkeypatch.setattr(ms, 'save_checkpoint', fail)
+    monkeypatch.setattr(module, 'write', fail)
     with pytest.raises(CheckpointError, match='cannot be written: disk full'):
         save_weights(Network(), path)
     assert path.read_bytes() == before

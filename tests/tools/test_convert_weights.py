@@ -186,4 +186,4 @@ test_dataloader['dataset']['pipeline'].insert(0, dict(type='Resize', scale=64))
         )
         status, _, errors = call('test', 'config.py', f'ours{suffix}')
         assert status == expected, errors
-        assert any("shuffle_order='megvii' (the config has 'paper')" in line for line in errors) == (order == 'paper')
+        assert any("shuffle_order='megvii' (the network has 'paper')" in line for line in errors) == (order == 'paper')

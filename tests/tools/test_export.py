@@ -130,7 +130,14 @@ def test_untrained_checkpoint(refused, trained, tmp_path_factory):
 
 def test_other_architecture(refused, trained, tmp_path_factory):
     config = write_config(tmp_path_factory.mktemp('other') / 'other.py', base='shufflenet_v2.py')
-    refused('export', config, trained[1], '--format', 'onnx', words=('does not fit the model of the config',))
+    refused(
+        'export',
+        config,
+        trained[1],
+        '--format',
+        'onnx',
+        words=('holds the weights of ShuffleNetV1, and the network is ShuffleNetV2',),
+    )
 
 
 def test_truncated_checkpoint(refused, trained, tmp_path_factory):

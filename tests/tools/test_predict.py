@@ -135,7 +135,9 @@ def test_refusals(refused, trained, images, tmp_path):
 def test_checkpoint_of_another_network(refused, trained, images, tmp_path):
     config, checkpoint = trained
     wide = write_config(tmp_path / 'wide.py', extra='model.update(backbone=dict(widen_factor=1.0))')
-    refused('predict', wide, checkpoint, images[0][0], words=[checkpoint.name, 'does not fit'])
+    refused(
+        'predict', wide, checkpoint, images[0][0], words=[checkpoint.name, 'widen_factor=0.5 (the network has 1.0)']
+    )
     content = read_checkpoint(checkpoint)
     del content['state_dict']['head.fc.bias']
     torch.save(content, tmp_path / 'cut.pth')

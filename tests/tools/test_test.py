@@ -91,7 +91,7 @@ def test_checkpoint_must_fit(refused, trained):
         checkpoint,
         '--cfg-options',
         'model.backbone.groups=1',
-        words=(str(checkpoint), 'groups=3 (the config has 1)'),
+        words=(str(checkpoint), 'groups=3 (the network has 1)'),
     )
     refused(
         'test',

@@ -177,7 +177,7 @@ def test_resume_refuses(refused, trained, tmp_path):
         checkpoint,
         '--cfg-options',
         'model.backbone.widen_factor=1.0',
-        words=(str(checkpoint), 'of other shape', 'architecture'),
+        words=(str(checkpoint), 'widen_factor=0.5 (the network has 1.0)'),
     )
 
 

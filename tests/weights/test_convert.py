@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from helpers.layout_weights import make_weights
 
+from shufflenet_zoo.arch import Architecture
 from shufflenet_zoo.equivalence import verify_conversion
 from shufflenet_zoo.errors import CheckpointError
 from shufflenet_zoo.weights import Weights, convert, identify
-from shufflenet_zoo.weights.backbone_options import complete, difference, reduced
 from shufflenet_zoo.weights.layouts import LAYOUT_NAMES, LAYOUTS
 
 MEGVII_STEMS = {(groups, 1.5): {'stem_rule': 'megvii'} for groups in (3, 8)} | {(8, 0.5): {'stem_rule': 'megvii'}}
@@ -53,8 +53,8 @@ def test_round_trips_are_bit_exact(layout, backbone):
             continue
         reached.append(target)
         # The way back starts from what a file would hold: tensors, layout, backbone.
-        again = identify(there.tensors, target, complete(reduced(there.backbone)))
-        assert again.backbone == there.backbone
+        again = identify(there.tensors, target, {'type': there.architecture.family, **there.architecture})
+        assert again.architecture == there.architecture
         assert identical(convert(again, layout).tensors, weights.tensors), target
     assert {layout, 'openmmlab', 'mindspore'} <= set(reached)
 
@@ -210,7 +210,7 @@ def test_half_width_v2_is_one_network_everywhere(source, options, target):
     assert verify_conversion(weights, there).largest < 1e-10
     back = convert(there, source)
     assert identical(back.tensors, weights.tensors)
-    assert not difference(weights.backbone, back.backbone)
+    assert not weights.architecture.difference(back.architecture)
 
 
 @pytest.mark.parametrize(
@@ -242,7 +242,7 @@ def test_half_width_v2_is_one_network_everywhere(source, options, target):
 def test_backbone_arguments_are_inferred_from_shapes(layout, backbone):
     found = identify(make_weights(layout, backbone).tensors)
     assert found.layout.name == layout
-    assert not difference(found.backbone, backbone)
+    assert not found.architecture.difference(Architecture.of(backbone))
     assert convert(found, 'openmmlab').tensors.keys()
 
 
@@ -263,7 +263,7 @@ def test_an_undecidable_shuffle_must_be_given():
     tensors = make_weights('openmmlab', backbone).tensors
     with pytest.raises(CheckpointError, match="shuffle='even_odd'"):
         identify(tensors)
-    assert identify(tensors, backbone={'shuffle': 'even_odd'}).backbone['down_unit'] == 'keep'
+    assert identify(tensors, backbone={'shuffle': 'even_odd'}).architecture['down_unit'] == 'keep'
 
 
 def test_arguments_that_contradict_layout_or_shapes_are_refused():
@@ -344,7 +344,7 @@ def test_verification_notices_a_wrongly_declared_layout(layout, backbone, mutati
     fields = {key: value for key, value in mutation.items() if key in ('early_shuffle', 'reversed')}
     options = {key: value for key, value in mutation.items() if key not in fields}
     wrong = replace(weights.layout, options=weights.layout.options | options, **fields)
-    converted = convert(Weights(wrong, weights.backbone | options, weights.tensors), 'openmmlab')
+    converted = convert(Weights(wrong, weights.architecture.replaced(options), weights.tensors), 'openmmlab')
     with pytest.raises(CheckpointError, match='computes something else'):
         verify_conversion(weights, converted)
 

@@ -50,7 +50,7 @@ def test_every_format_keeps_every_bit_and_the_backbone(suffix, dtype, tmp_path):
     write_weights(path, weights)
     again = read_weights(path)
     assert same(again.tensors, weights.tensors)
-    assert again.backbone == weights.backbone
+    assert again.architecture == weights.architecture
     assert again.layout == weights.layout
     assert backbone_of_file(path) == {
         'type': 'shufflenet_zoo.ShuffleNetV1',
@@ -137,7 +137,7 @@ def test_a_trained_checkpoint_tells_its_backbone_through_its_config(tmp_path):
         tmp_path / 'epoch_1.pth',
     )
     found = read_weights(tmp_path / 'epoch_1.pth')
-    assert found.backbone['shuffle_order'] == 'none'
+    assert found.architecture['shuffle_order'] == 'none'
     assert not found.notes
 
 
@@ -156,7 +156,7 @@ def test_the_backbone_of_a_config_is_checked_against_the_file(tmp_path):
     right = {**MEGVII, 'type': 'shufflenet_zoo.ShuffleNetV1', 'norm_eval': True, 'out_indices': (0, 1)}
     check_backbone(right, path)
     check_backbone({'type': 'mmdet.ResNet'}, path)
-    with pytest.raises(CheckpointError, match=r"shuffle_order='megvii' \(the config has 'paper'\)"):
+    with pytest.raises(CheckpointError, match=r"shuffle_order='megvii' \(the network has 'paper'\)"):
         check_backbone({**right, 'shuffle_order': 'paper'}, path)
     with pytest.raises(CheckpointError, match='ShuffleNetV1'):
         check_backbone({'type': 'shufflenet_zoo.ShuffleNetV2'}, path)

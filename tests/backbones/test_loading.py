@@ -139,7 +139,7 @@ def test_names_what_does_not_load(tmp_path, log):
     (message,) = [message for level, message in log if level == logging.WARNING]
     assert 'partial.pth' in message
     assert 'not in the file: layers.2.3.branch2.2.conv.weight' in message
-    assert 'not in the backbone: layers.9.conv.weight' in message
+    assert 'not in the model: layers.9.conv.weight' in message
     assert 'of another shape: layers.3.conv.weight (7, 192, 1, 1) instead of (1024, 192, 1, 1)' in message
 
 

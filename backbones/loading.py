@@ -1,0 +1,196 @@
+"""Where weights enter a PyTorch network: each way checks the wiring, and names every key that does not load."""
+
+import logging
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from mmengine.logging import print_log
+from torch import Tensor, nn
+
+from shufflenet_zoo.arch import V1, Architecture
+from shufflenet_zoo.errors import CheckpointError, first_names
+from shufflenet_zoo.weights.convert import SHUFFLES, decode
+from shufflenet_zoo.weights.description import check_wiring
+from shufflenet_zoo.weights.fetch import fetch_checkpoint
+from shufflenet_zoo.weights.file_torch import description_of, weights_of
+from shufflenet_zoo.weights.layouts import CANONICAL, HEAD
+from shufflenet_zoo.weights.permutations import PermutationError
+from shufflenet_zoo.weights.recognise import identify
+
+_COUNTER = 'num_batches_tracked'
+
+
+def load_strictly(model: nn.Module, checkpoint: Mapping[str, Any], path: str | Path) -> None:
+    """Load a checkpoint into a model that must have exactly its keys and shapes.
+
+    ``num_batches_tracked`` may be missing, because weights converted from other frameworks have none.
+
+    Args:
+        model: A ShuffleNetV1 or ShuffleNetV2, or any model around one or around another backbone.
+        checkpoint: What ``fetch_checkpoint`` returned.
+        path: Named in errors.
+
+    Raises:
+        CheckpointError: if it belongs to another network, a key is missing or unexpected, or a shape differs; the
+            model is unchanged then.
+    """
+    check_wiring(_architecture_in(model), description_of(checkpoint, path), path)
+    weights, own = weights_of(checkpoint), model.state_dict()
+    if not all(isinstance(value, Tensor) for value in weights.values()):
+        raise CheckpointError(
+            f'checkpoint {path} holds no state dict; expected a dict of tensors, or one with such '
+            f"a dict under 'state_dict'"
+        )
+    missing = [name for name in own if name not in weights and not name.endswith(_COUNTER)]
+    faults = [
+        _count(missing, 'missing'),
+        _count([name for name in weights if name not in own], 'unexpected'),
+        _count(_resized(own, weights), 'of other shape'),
+    ]
+    if any(faults):
+        raise CheckpointError(
+            f'checkpoint {path} does not fit the model of the config: '
+            f'{"; ".join(filter(None, faults))}; give the checkpoint of this architecture or the '
+            f'config it was trained with'
+        )
+    model.load_state_dict(weights, strict=False)
+
+
+def load_fitting(model: nn.Module, checkpoint: Mapping[str, Any], path: str | Path) -> None:
+    """Load what fits of a checkpoint into a model, and log what does not, by name.
+
+    Args:
+        model: Any model.
+        checkpoint: What ``fetch_checkpoint`` returned.
+        path: Named in errors and in the log.
+
+    Raises:
+        CheckpointError: if it belongs to another network, or has none of the model's weights.
+    """
+    check_wiring(_architecture_in(model), description_of(checkpoint, path), path)
+    prefix = next((f'{name}.' for name, module in model.named_modules() if _architecture_of(module) and name), '')
+    weights = {name: value for name, value in weights_of(checkpoint).items() if isinstance(value, Tensor)}
+    _load_fitting(model, weights, path, stages=f'{prefix}layers.' if _architecture_in(model) else '')
+
+
+def load_pretrained(backbone: nn.Module, checkpoint: str, prefix: str | None = None, map_location: Any = 'cpu') -> None:
+    """Load what fits of a checkpoint into a backbone and log what does not, by name.
+
+    Weights of torchvision, megvii and every other layout that shufflenet_zoo.weights knows are converted.
+
+    Args:
+        backbone: A ShuffleNetV1 or ShuffleNetV2.
+        checkpoint: A file or an address that mmengine can load.
+        prefix: What stands before the backbone's names in the file, such as 'backbone.'. Default: None, nothing.
+            Files of other layouts are recognised whatever the prefix.
+        map_location: Where tensors go first, as in torch.load.
+
+    Raises:
+        CheckpointError: if the file is unreadable, none of its stages loads, or it belongs to another network.
+    """
+    content = fetch_checkpoint(checkpoint, map_location)
+    weights = {name: value for name, value in weights_of(content).items() if isinstance(value, Tensor)}
+    start = prefix or ''
+    inside = {name.removeprefix(start): value for name, value in weights.items() if name.startswith(start)}
+    outside = [name for name in weights if not name.startswith(start)]
+    if backbone.state_dict().keys() & inside.keys():
+        check_wiring(backbone.architecture, description_of(content, checkpoint), checkpoint)
+    else:
+        inside, outside = _convert(weights, backbone.architecture, checkpoint, prefix), []
+    _load_fitting(backbone, inside, checkpoint, stages='layers.')
+    if outside:
+        print_log(
+            f'checkpoint {checkpoint}: outside of the backbone and not used: {", ".join(outside)}', logger='current'
+        )
+
+
+def _architecture_of(module: nn.Module) -> Architecture | None:
+    """Return the architecture of a backbone of ours, None of any other module."""
+    architecture = getattr(module, 'architecture', None)
+    return architecture if isinstance(architecture, Architecture) else None
+
+
+def _architecture_in(model: nn.Module) -> Architecture | None:
+    """Return the architecture of the backbone of ours in a model, None where it has none."""
+    return next(filter(None, map(_architecture_of, model.modules())), None)
+
+
+def _convert(
+    weights: Mapping[str, Tensor], architecture: Architecture, checkpoint: str, prefix: str | None
+) -> dict[str, Tensor]:
+    """Recognise another layout and return the weights as a backbone has them."""
+    arrays = {name: value.numpy(force=True) for name, value in weights.items()}
+    try:
+        found = identify(arrays, backbone={'type': architecture.family})
+        if found.layout.name == CANONICAL:
+            raise CheckpointError(
+                f'no name in it is of the backbone with prefix={prefix!r}, and it begins with '
+                f'{next(iter(weights))}; give the prefix that its names have'
+            )
+        # What the layout fixes and shapes do not show; V1's channel orders are converted.
+        if needed := architecture.difference(found.layout.options, ignore=(SHUFFLES[V1],)):
+            options = ', '.join(f'{key}={value!r}' for key, value in needed.items())
+            raise CheckpointError(
+                f'it is of layout {found.layout.name!r}, which computes with {options}; '
+                f'give the backbone these arguments'
+            )
+        canonical = decode(found, architecture.plan)
+    except (CheckpointError, PermutationError) as error:
+        raise CheckpointError(f'nothing of checkpoint {checkpoint} loads into the backbone: {error}') from error
+    print_log(f'checkpoint {checkpoint}: converted from layout {found.layout.name!r}', logger='current')
+    return {name: torch.from_numpy(array.copy()) for name, array in canonical.items() if not name.startswith(HEAD)}
+
+
+def _load_fitting(model: nn.Module, weights: Mapping[str, Tensor], path: str | Path, stages: str) -> None:
+    """Load what fits and log what does not.
+
+    Args:
+        model: The model.
+        weights: Tensors by the model's names.
+        path: Named in errors and in the log.
+        stages: What the names of those weights begin with of which some must fit; another family's stem may fit by
+            chance.
+
+    Raises:
+        CheckpointError: if none of them fits.
+    """
+    own = model.state_dict()
+    fitting = {name: value for name, value in weights.items() if name in own and value.shape == own[name].shape}
+    if not any(name.startswith(stages) and name.endswith('weight') for name in fitting):
+        why = next(iter(_resized(own, weights)), None) or (
+            f'it has no {next(name for name in own if name.startswith(stages) and name not in weights)}'
+        )
+        part = 'the stages of the backbone' if stages else 'the model'
+        raise CheckpointError(f'nothing of checkpoint {path} loads into {part}: {why}')
+    model.load_state_dict(fitting, strict=False)
+    missing = [name for name in own if name not in weights and not name.endswith(_COUNTER)]
+    left_over = [name for name in weights if name not in own]
+    loaded = f'checkpoint {path}: {len(fitting)} of {len(own)} tensors loaded'
+    faults = [
+        f'{what}: {", ".join(names)}'
+        for what, names in (
+            ('not in the file', missing),
+            ('of another shape', _resized(own, weights)),
+            ('not in the model', left_over),
+        )
+        if names
+    ]
+    if faults:
+        print_log(f'{loaded}; {"; ".join(faults)}', logger='current', level=logging.WARNING)
+    else:
+        print_log(loaded, logger='current')
+
+
+def _resized(own: Mapping[str, Tensor], weights: Mapping[str, Tensor]) -> list[str]:
+    return [
+        f'{name} {tuple(weights[name].shape)} instead of {tuple(value.shape)}'
+        for name, value in own.items()
+        if name in weights and weights[name].shape != value.shape
+    ]
+
+
+def _count(names: list[str], what: str) -> str:
+    """Return '3 weights missing (a, b, ...)', or nothing for no names."""
+    return f'{len(names)} weights {what} ({first_names(names)})' if names else ''
