@@ -86,7 +86,9 @@ def attempted_start(config: Config, work_dir: str) -> Iterator[Attempt]:
     except BaseException as error:
         if attempt.succeeded:
             raise
-        _remove([created] if created else set(root.iterdir()) - present)
+        # Of several processes, another may have been here already.
+        left = set(root.iterdir()) - present if root.is_dir() else set()
+        _remove([created] if created else left)
         if isinstance(error, ShuffleNetZooError) or not isinstance(error, Exception):
             raise
         if isinstance(error, FileNotFoundError):

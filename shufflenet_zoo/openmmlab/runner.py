@@ -14,7 +14,7 @@ from mmengine.config import Config
 from mmengine.dist import is_main_process
 from mmengine.evaluator import DumpResults
 from mmengine.logging import MMLogger
-from mmengine.model import MMDistributedDataParallel, convert_sync_batchnorm
+from mmengine.model import MMDistributedDataParallel, convert_sync_batchnorm, revert_sync_batchnorm
 from mmengine.registry import RUNNERS
 from torch import nn
 from torch.utils.data import DataLoader
@@ -83,6 +83,9 @@ class Runner(mmengine.runner.Runner):
             return super().wrap_model(model_wrapper_cfg, model)
         if self.cfg.get('sync_bn'):
             model = convert_sync_batchnorm(model, self.cfg.sync_bn)
+        elif any(isinstance(module, nn.SyncBatchNorm) for module in model.modules()):
+            self.logger.warning('SyncBN exists on accelerators only: every process has BatchNorms of its own')
+            model = revert_sync_batchnorm(model)
         return MMDistributedDataParallel(
             module=model, broadcast_buffers=False, find_unused_parameters=self.cfg.get('find_unused_parameters', False)
         )
