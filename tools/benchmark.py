@@ -9,6 +9,7 @@ import os
 import sys
 from pathlib import Path
 
+from shufflenet_zoo.atomic import replacing
 from shufflenet_zoo.benchmark.cases import PROCESSES, STANDARD_CASES, STANDARD_RATIOS, STANDARD_STARTS
 from shufflenet_zoo.errors import BenchmarkError
 from shufflenet_zoo.jobs import cli
@@ -70,14 +71,17 @@ def main() -> None:
     text = report.markdown(results, cases, ratios)
     folder = Path(args.out)
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / 'results.md').write_text(text + '\n')
-        (folder / 'results.json').write_text(json.dumps(results.as_dict(ratios), indent=1))
+        with replacing(folder / 'results.md') as draft:
+            draft.write_text(text + '\n')
+        with replacing(folder / 'results.json') as draft:
+            draft.write_text(json.dumps(results.as_dict(ratios), indent=1))
         if cases:
-            report.plot(results, cases, folder / 'results.svg')
+            with replacing(folder / 'results.svg') as draft:
+                report.plot(results, cases, draft)
         if args.write_into:
             document = Path(args.write_into)
-            document.write_text(report.replace_tables(document.read_text(), text))
+            with replacing(document) as draft:
+                draft.write_text(report.replace_tables(document.read_text(), text))
     except OSError as error:
         raise BenchmarkError(f'{error.filename} cannot be written: {error.strerror}') from error
     print(text)

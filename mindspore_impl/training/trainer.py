@@ -1,7 +1,6 @@
 """Trains and tests the models of config files in MindSpore."""
 
 import copy
-import os
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -14,6 +13,7 @@ import numpy as np
 from mindspore import Parameter, nn
 from mmengine.config import Config
 
+from shufflenet_zoo.atomic import replacing
 from shufflenet_zoo.jobs.backends import TestOptions, TrainOptions
 from shufflenet_zoo.jobs.config import DATALOADERS, check_data
 from shufflenet_zoo.jobs.preflight import check_out, require_checkpoint, require_sections
@@ -111,7 +111,7 @@ def test(config: Config, checkpoint: str, options: TestOptions) -> dict[str, flo
     log.write_results({**evaluation.metrics, **evaluation.times})
     log.close()
     if options.out:
-        _write_out(Path(options.out), options.out_item, evaluation)
+        _write_out(options.out, options.out_item, evaluation)
     return evaluation.metrics
 
 
@@ -404,7 +404,7 @@ def _build_evaluator(config: Config, split: str, model: nn.Cell, loss: nn.Cell) 
     return Evaluator(model, loss, loader, metrics)
 
 
-def _write_out(path: Path, item: str, evaluation: Evaluation) -> None:
+def _write_out(path: str, item: str, evaluation: Evaluation) -> None:
     """Write the results; the file is whole or absent."""
     results: Any = evaluation.metrics
     if item == 'pred':
@@ -413,9 +413,8 @@ def _write_out(path: Path, item: str, evaluation: Evaluation) -> None:
             {'sample_idx': index, 'pred_score': score, 'pred_label': int(score.argmax()), 'gt_label': int(label)}
             for index, (score, label) in enumerate(zip(scores, evaluation.labels, strict=True))
         ]
-    temporary = path.with_name(f'.unfinished-{path.name}')
-    mmengine.dump(results, str(temporary))
-    os.replace(temporary, path)
+    with replacing(path) as draft:
+        mmengine.dump(results, str(draft))
 
 
 def _softmax(logits: np.ndarray) -> np.ndarray:

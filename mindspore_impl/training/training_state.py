@@ -1,7 +1,6 @@
 """What a training saves: weights as plain .ckpt files, and beside them the state that a resumed training needs."""
 
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -9,6 +8,7 @@ from pathlib import Path
 import numpy as np
 from mindspore import Parameter, Tensor
 
+from shufflenet_zoo.atomic import replacing
 from shufflenet_zoo.errors import CheckpointError
 from shufflenet_zoo.jobs.workdir import NOTE
 from shufflenet_zoo.mindspore_impl.training.parameters import write
@@ -58,11 +58,8 @@ def save_state(checkpoint: str | Path, position: Position, parts: Mapping[str, M
     """
     arrays = {f'{part}/{name}': value.asnumpy() for part, values in parts.items() for name, value in values.items()}
     arrays[_META] = np.frombuffer(json.dumps(asdict(position)).encode(), dtype=np.uint8)
-    path = state_path(checkpoint)
-    temporary = path.with_name(f'.unfinished-{path.name}')
-    with temporary.open('wb') as file:
-        np.savez(file, **arrays)
-    os.replace(temporary, path)
+    with replacing(state_path(checkpoint)) as draft:
+        np.savez(draft, **arrays)
 
 
 def load_state(checkpoint: str | Path) -> tuple[Position, dict[str, np.ndarray]]:
@@ -135,10 +132,8 @@ def restore(
 
 def note_last(work_dir: str | Path, checkpoint: str | Path) -> None:
     """Note which checkpoint a training saved last."""
-    note = Path(work_dir) / NOTE
-    temporary = note.with_name(f'.unfinished-{note.name}')
-    temporary.write_text(str(Path(checkpoint).absolute()))
-    os.replace(temporary, note)
+    with replacing(Path(work_dir) / NOTE) as note:
+        note.write_text(str(Path(checkpoint).absolute()))
 
 
 def remove_checkpoint(checkpoint: str | Path) -> None:

@@ -6,13 +6,12 @@ training pictures show digits of the training split only, the validation picture
 
 import json
 import os
-import shutil
-import tempfile
 from pathlib import Path
 
 import cv2
 import numpy as np
 
+from shufflenet_zoo.atomic import draft_folder
 from shufflenet_zoo.data import digits
 from shufflenet_zoo.errors import DataError
 
@@ -55,20 +54,14 @@ def ensure(root: str | Path) -> Path:
             f'folder {root} is not the digits detection set: it has no {annotation_file("train")}; '
             f'remove it, and the set is made anew'
         )
-    temporary = None
     try:
-        root.parent.mkdir(parents=True, exist_ok=True)
-        temporary = Path(tempfile.mkdtemp(prefix=f'.{root.name}-', dir=root.parent))
-        for split in PICTURES:
-            _write_split(temporary, split)
-        temporary.chmod(0o755)
-        os.replace(temporary, root)
+        with draft_folder(root) as draft:
+            for split in PICTURES:
+                _write_split(draft, split)
+            os.replace(draft, root)
     except OSError as error:
         if not root.exists():  # else another process was faster
             raise DataError(f'the digits detection set cannot be written to {root}: {error.strerror}') from error
-    finally:
-        if temporary:
-            shutil.rmtree(temporary, ignore_errors=True)
     return root
 
 

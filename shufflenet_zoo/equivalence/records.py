@@ -4,12 +4,12 @@ import json
 import math
 import os
 import platform
-import tempfile
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from shufflenet_zoo.atomic import replacing
 from shufflenet_zoo.equivalence.verification import Verification
 from shufflenet_zoo.errors import ArgumentError, DependencyError
 
@@ -45,12 +45,14 @@ class Destinations:
         """Write what was asked for; return the files."""
         written = []
         if self._json:
-            _replace(self._json, json.dumps(as_data(found), indent=1, allow_nan=False))
+            with replacing(self._json) as draft:
+                draft.write_text(json.dumps(as_data(found), indent=1, allow_nan=False), encoding='utf-8')
             written.append(self._json)
         if self._report:
             from shufflenet_zoo.equivalence.report import render
 
-            _replace(self._report, render(found, as_data(found)))
+            with replacing(self._report) as draft:
+                draft.write_text(render(found, as_data(found)), encoding='utf-8')
             written.append(self._report)
         return written
 
@@ -106,21 +108,3 @@ def _check_folder(option: str, folder: Path) -> None:
         raise ArgumentError(f'{option}: {existing} is not a folder')
     if not os.access(existing, os.W_OK):
         raise ArgumentError(f'{option}: nothing may be written into {existing}')
-
-
-def _replace(path: Path, text: str) -> None:
-    """Write a file at once."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile(
-        'w', dir=path.parent, prefix=f'.{path.name}.', suffix='.tmp', delete=False, encoding='utf-8'
-    ) as draft:
-        try:
-            draft.write(text)
-            draft.flush()
-            mask = os.umask(0)
-            os.umask(mask)
-            os.chmod(draft.name, 0o666 & ~mask)
-            os.replace(draft.name, path)
-        except BaseException:
-            Path(draft.name).unlink(missing_ok=True)
-            raise

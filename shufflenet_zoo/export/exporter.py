@@ -2,8 +2,6 @@
 
 import importlib
 import os
-import shutil
-import tempfile
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from mmengine.config import Config
 
+from shufflenet_zoo.atomic import draft_folder
 from shufflenet_zoo.errors import ConfigError, DependencyError, ExportError, ShuffleNetZooError
 from shufflenet_zoo.export.contract import FORMATS, Format, Loaded, Metadata, Shape, Source
 from shufflenet_zoo.jobs.config import one_line
@@ -87,15 +86,15 @@ def export(config: Config, checkpoint: str, options: ExportOptions) -> Exported:
     if path.suffix != target.suffix:
         raise ConfigError(f'--out {path}: a file of format {options.format} is called *{target.suffix}')
     shape = Shape(source.in_channels, source.metadata.input_size, options.dynamic, source.min_size)
-    folder = _make_folder(path)
     try:
-        written = folder / path.name
-        if options.precision == 'int8':
-            found = _write_int8(source, shape, target, written, batches, origin.labelled_images(config))
-        else:
-            found = _write(source, shape, target, written, options.precision)
-        for part, final in zip(target.parts(written), target.parts(path), strict=True):
-            os.replace(part, final)
+        with draft_folder(path) as folder:
+            written = folder / path.name
+            if options.precision == 'int8':
+                found = _write_int8(source, shape, target, written, batches, origin.labelled_images(config))
+            else:
+                found = _write(source, shape, target, written, options.precision)
+            for part, final in zip(target.parts(written), target.parts(path), strict=True):
+                os.replace(part, final)
         return Exported(path, *found)
     except OSError as error:
         raise ExportError(f'{path} cannot be written: {one_line(error)}') from error
@@ -105,8 +104,6 @@ def export(config: Config, checkpoint: str, options: ExportOptions) -> Exported:
         raise ExportError(
             f'{config.filename} cannot be exported as {options.format}: {type(error).__name__}: {one_line(error)[:300]}'
         ) from error
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def load_format(name: str) -> Format:
@@ -159,15 +156,6 @@ def _check_options(options: ExportOptions, target: Format) -> None:
         raise ConfigError('--calibration is for --int8 only')
     if options.precision == 'int8':
         _import('nncf' if options.format == 'openvino' else 'onnxruntime.quantization', '--int8')
-
-
-def _make_folder(path: Path) -> Path:
-    """Return a folder beside the destination for files that are not complete yet."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        return Path(tempfile.mkdtemp(prefix='.unfinished-', dir=path.parent))
-    except OSError as error:
-        raise ExportError(f'{path} cannot be written: {one_line(error)}') from error
 
 
 def _write(source: Source, shape: Shape, target: Format, path: Path, precision: str) -> tuple[float]:

@@ -1,7 +1,5 @@
 """What a network sees in images, and how a user gets it: table, JSON, pictures. Without a framework."""
 
-import os
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +8,7 @@ from typing import Any
 import cv2
 import numpy as np
 
+from shufflenet_zoo.atomic import replacing
 from shufflenet_zoo.errors import DataError
 
 # Small images are enlarged to about this side, so that labels can be read.
@@ -123,17 +122,10 @@ def write_picture(prediction: Prediction, path: Path) -> None:
         DataError: if it cannot be written.
     """
     drawn = draw(prediction)
-    temporary = None
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(suffix='.png', dir=path.parent)
-        with os.fdopen(handle, 'wb') as file:
-            file.write(cv2.imencode('.png', drawn)[1].tobytes())
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, path)
+        with replacing(path) as draft:
+            draft.write_bytes(cv2.imencode('.png', drawn)[1].tobytes())
     except OSError as error:
-        if temporary:
-            Path(temporary).unlink(missing_ok=True)
         raise DataError(f'picture {path} cannot be written: {error.strerror}') from error
 
 

@@ -22,13 +22,15 @@ def check_out(out: str | None, item: str) -> None:
     """Check the file that the results shall go to.
 
     Raises:
-        ConfigError: if its suffix names no format for the item, or its folder does not exist.
+        ConfigError: if its suffix names no format for the item, it is a folder, or its own folder does not exist.
     """
     if out is None:
         return
     allowed = ('.pkl', '.pickle') if item == 'pred' else ('.json', '.yaml', '.yml', '.pkl')
     if Path(out).suffix not in allowed:
         raise ConfigError(f'--out {out}: {item} can be written as {", ".join(allowed)}')
+    if Path(out).is_dir():
+        raise ConfigError(f'--out {out}: is a folder; give the name of a file')
     if not Path(out).absolute().parent.is_dir():
         raise ConfigError(f'--out {out}: the folder {Path(out).parent} does not exist')
 

@@ -1,6 +1,5 @@
 """Hooks of the training loop."""
 
-import os
 from collections import deque
 from pathlib import Path
 from typing import Any
@@ -8,6 +7,7 @@ from typing import Any
 from mmengine.dist import is_main_process
 from mmengine.hooks import CheckpointHook as _CheckpointHook
 
+from shufflenet_zoo.atomic import replacing
 from shufflenet_zoo.jobs.workdir import NOTE
 from shufflenet_zoo.registry import HOOKS
 
@@ -38,10 +38,8 @@ class CheckpointHook(_CheckpointHook):
         )
         if not is_main_process():
             return
-        note = Path(runner.work_dir) / NOTE
-        temporary = note.with_suffix('.tmp')
-        temporary.write_text(self.last_ckpt)
-        os.replace(temporary, note)
+        with replacing(Path(runner.work_dir) / NOTE) as note:
+            note.write_text(self.last_ckpt)
         for path in outdated:
             if self.file_backend.isfile(path):
                 self.file_backend.remove(path)

@@ -2,12 +2,13 @@
 
 import copy
 import itertools
-import os
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 import mmengine
 import mmengine.device.utils
+import mmengine.runner
 import torch
 import torch.distributed
 from mmengine.config import Config
@@ -19,6 +20,7 @@ from mmengine.registry import RUNNERS
 from torch import nn
 from torch.utils.data import DataLoader
 
+from shufflenet_zoo.atomic import replacing
 from shufflenet_zoo.backbones.loading import load_fitting, load_strictly
 from shufflenet_zoo.errors import ConfigError
 from shufflenet_zoo.jobs.backends import TestOptions, TrainOptions
@@ -104,13 +106,11 @@ class Runner(mmengine.runner.Runner):
 
     def save_checkpoint(self, out_dir: str, filename: str, *args: Any, **kwargs: Any) -> None:
         """Save a checkpoint such that a file of that name is always a whole one."""
-        if '://' in out_dir:
+        if '://' in out_dir or not is_main_process():
             super().save_checkpoint(out_dir, filename, *args, **kwargs)
             return
-        temporary = f'{filename}.tmp'
-        super().save_checkpoint(out_dir, temporary, *args, **kwargs)
-        if is_main_process():
-            os.replace(Path(out_dir) / temporary, Path(out_dir) / filename)
+        with replacing(Path(out_dir) / filename) as draft:
+            super().save_checkpoint(out_dir, draft.name, *args, **kwargs)
 
 
 def _unwrap(model: nn.Module) -> nn.Module:
@@ -166,18 +166,15 @@ def test(config: Config, checkpoint: str, options: TestOptions) -> dict:
         runner = _build_runner(prepared, attempt)
         if not options.out:
             return runner.test()
-        # Renamed once complete: no half-written results.
-        out = Path(options.out)
-        temporary = out.with_name(f'.unfinished-{out.name}')
-        if options.out_item == 'pred':
-            dumper = _prediction_dumper(prepared)
-            runner.test_evaluator.metrics.append(dumper(out_file_path=str(temporary)))
-        metrics = runner.test()
-        if is_main_process():
-            if options.out_item == 'metrics':
-                mmengine.dump(metrics, str(temporary))
-            os.replace(temporary, out)
-        return metrics
+        # Of several processes, the main one writes.
+        with replacing(options.out) if is_main_process() else nullcontext(options.out) as draft:
+            if options.out_item == 'pred':
+                dumper = _prediction_dumper(prepared)
+                runner.test_evaluator.metrics.append(dumper(out_file_path=str(draft)))
+            metrics = runner.test()
+            if options.out_item == 'metrics' and is_main_process():
+                mmengine.dump(metrics, str(draft))
+            return metrics
 
 
 def _prediction_dumper(config: Config) -> type[DumpResults]:

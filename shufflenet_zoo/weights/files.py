@@ -2,14 +2,14 @@
 
 import hashlib
 import json
-import os
-import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from shufflenet_zoo.atomic import replacing
 from shufflenet_zoo.errors import ArgumentError, CheckpointError
 from shufflenet_zoo.weights import description, file_ckpt, file_npz, file_safetensors, file_torch
 from shufflenet_zoo.weights.content import Content
@@ -129,41 +129,12 @@ def write_content(path: str | Path, content: Content) -> None:
     # Other publishers' readers of PyTorch files expect a bare state dict, and a .ckpt holds tensors alone.
     inside = module in (file_safetensors, file_npz) or (module is file_torch and said and said.layout == CANONICAL)
     try:
-        with _Replacement(path) as weight_file, _Replacement(sidecar_path(path)) as sidecar:
-            module.write(weight_file.draft, content if inside else Content(content.tensors))
-            if said and not inside:
-                noted = said.as_dict() | {_DIGEST: _digest(weight_file.draft)}
-                sidecar.draft.write_text(json.dumps(noted, indent=2))
+        beside = replacing(sidecar_path(path)) if said and not inside else nullcontext()
+        with beside as sidecar, replacing(path) as weight_file:
+            module.write(weight_file, content if inside else Content(content.tensors))
+            if sidecar:
+                sidecar.write_text(json.dumps(said.as_dict() | {_DIGEST: _digest(weight_file)}, indent=2))
+            # The old description goes first: killed here, the file has none rather than that of another.
             sidecar_path(path).unlink(missing_ok=True)
-            weight_file.finish()
-            if said and not inside:
-                sidecar.finish()
     except OSError as error:
         raise CheckpointError(f'{path} cannot be written: {error.strerror or error}') from error
-
-
-@dataclass
-class _Replacement:
-    """A draft beside a file, which takes its place when finished and vanishes otherwise."""
-
-    path: Path
-    draft: Path = Path()
-
-    def __enter__(self) -> '_Replacement':
-        if self.path.is_dir():
-            raise IsADirectoryError(None, 'it is a folder', str(self.path))
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor, name = tempfile.mkstemp(prefix=f'.{self.path.name}.', suffix='.tmp', dir=self.path.parent)
-        os.close(descriptor)
-        self.draft = Path(name)
-        return self
-
-    def finish(self) -> None:
-        # mkstemp makes files that others cannot read.
-        mask = os.umask(0)
-        os.umask(mask)
-        self.draft.chmod(0o666 & ~mask)
-        os.replace(self.draft, self.path)
-
-    def __exit__(self, *_: object) -> None:
-        self.draft.unlink(missing_ok=True)

@@ -119,7 +119,7 @@ def test_cut_while_saving(tmp_path, whole, monkeypatch):
     assert latest_checkpoint(tmp_path / 'cut').name == 'epoch_1.pth'
     assert not (tmp_path / 'cut' / 'epoch_2.pth').exists()
     assert_same_training(run(config, tmp_path / 'cut', resume='auto'), whole)
-    assert not list((tmp_path / 'cut').glob('*.tmp'))
+    assert not list((tmp_path / 'cut').glob('.unfinished*'))
 
 
 def test_outdated_checkpoint_goes_last(tmp_path, threads, monkeypatch):

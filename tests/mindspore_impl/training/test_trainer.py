@@ -419,8 +419,11 @@ def test_a_pytorch_checkpoint_is_not_resumed():
         _train(resume='auto')
 
 
-@pytest.mark.parametrize(('out', 'item'), [('x.txt', 'pred'), ('x.csv', 'metrics'), ('nowhere/x.pkl', 'pred')])
+@pytest.mark.parametrize(
+    ('out', 'item'), [('x.txt', 'pred'), ('x.csv', 'metrics'), ('nowhere/x.pkl', 'pred'), ('folder.pkl', 'pred')]
+)
 def test_output_files_are_checked_first(out, item):
+    Path('folder.pkl').mkdir()
     with pytest.raises(ShuffleNetZooError, match='--out'):
         trainer.test(_config(), 'any.ckpt', TestOptions(out=out, out_item=item))
 
