@@ -54,166 +54,156 @@ class Case:
 
 @dataclass(frozen=True)
 class Ratio:
-    """How many times as fast as its peer a subject is to be.
+    """How many times as fast as its peer a subject is.
 
     Attributes:
         title: What the row of the table says.
-        subjects: The forms of the subject, of which the fastest counts.
+        subject: What is compared.
         peers: The peers, of which the fastest counts.
-        goal: The ratio to reach.
     """
 
     title: str
-    subjects: tuple[Case, ...]
+    subject: Case
     peers: tuple[Case, ...]
-    goal: float
 
     @property
     def cases(self) -> tuple[Case, ...]:
         """All cases that must be measured for it."""
-        return self.subjects + self.peers
+        return self.subject, *self.peers
 
 
-def _standard_ratios() -> list[Ratio]:
-    def pair(goals: tuple[float, float], title: str, subjects: tuple, peers: tuple) -> list[Ratio]:
-        """Make a row for batch 1 and one for batch 8 from (network, engine, form)."""
-        return [
-            Ratio(
-                title,
-                tuple(Case(network, engine, batch, form) for network, engine, form in subjects),
-                tuple(Case(network, engine, batch, form) for network, engine, form in peers),
-                goal,
-            )
-            for batch, goal in zip((1, 8), goals, strict=True)
-        ]
-
-    ratios = []
-    for engine, v2_goals, v1_goals in (
-        ('openvino', (1.4, 1.6), (1.15, 1.15)),
-        ('onnxruntime', (1.1, 1.15), (1.0, 1.0)),
-    ):
-        ratios += pair(
-            v2_goals,
-            f"V2 1.0x, {engine}: our export / torchvision's export",
-            (('ours/v2', engine, 'deploy'),),
-            (('torchvision/v2', engine, 'plain'),),
-        )
-        ratios += pair(
-            v1_goals,
-            f"V1 1.0x g3, {engine}: our export / mmpretrain's export",
-            (('ours/v1', engine, 'deploy'),),
-            (('mmpretrain/v1', engine, 'plain'),),
-        )
-    ratios += pair(
-        (2.0, 1.7),
+# Titles, batch sizes, the subject and its peers, each as its network, engine and, where it is not plain, form.
+_TABLE = (
+    (
+        "V2 1.0x, openvino: our export / torchvision's export",
+        (1, 8),
+        'ours/v2 openvino deploy',
+        'torchvision/v2 openvino',
+    ),
+    (
+        "V1 1.0x g3, openvino: our export / mmpretrain's export",
+        (1, 8),
+        'ours/v1 openvino deploy',
+        'mmpretrain/v1 openvino',
+    ),
+    (
+        "V2 1.0x, onnxruntime: our export / torchvision's export",
+        (1, 8),
+        'ours/v2 onnxruntime deploy',
+        'torchvision/v2 onnxruntime',
+    ),
+    (
+        "V1 1.0x g3, onnxruntime: our export / mmpretrain's export",
+        (1, 8),
+        'ours/v1 onnxruntime deploy',
+        'mmpretrain/v1 onnxruntime',
+    ),
+    (
         'V2 1.0x, PyTorch: deploy form traced / torchvision eager',
-        (('ours/v2', 'traced', 'deploy'),),
-        (('torchvision/v2', 'eager', 'plain'),),
-    )
-    ratios += pair(
-        (2.0, 1.7),
+        (1, 8),
+        'ours/v2 traced deploy',
+        'torchvision/v2 eager',
+    ),
+    (
         'V1 1.0x g3, PyTorch: deploy form traced / mmpretrain eager',
-        (('ours/v1', 'traced', 'deploy'),),
-        (('mmpretrain/v1', 'eager', 'plain'),),
-    )
-    ratios += pair(
-        (1.25, 1.35),
+        (1, 8),
+        'ours/v1 traced deploy',
+        'mmpretrain/v1 eager',
+    ),
+    (
         'V2 1.0x, PyTorch compiled: deploy form / torchvision compiled',
-        (('ours/v2', 'compiled', 'deploy'),),
-        (('torchvision/v2', 'compiled', 'plain'),),
-    )
-    for network, title in (('v1', 'V1 1.0x g3'), ('v2', 'V2 1.0x')):
-        ratios += pair(
-            (1.5, 1.5),
-            f'{title}, MindSpore: deploy form / training form',
-            ((f'ours/{network}', 'mindspore', 'deploy'),),
-            ((f'ours/{network}', 'mindspore', 'plain'),),
-        )
-    ratios += [
-        Ratio(
-            'V1 1.0x g3, training step: ours / mmpretrain',
-            (Case('ours/v1', 'training', 32),),
-            (Case('mmpretrain/v1', 'training', 32),),
-            1.3,
-        ),
-        Ratio(
-            'V2 1.0x, training step: ours / the faster of mmpretrain and torchvision',
-            (Case('ours/v2', 'training', 32),),
-            (Case('mmpretrain/v2', 'training', 32), Case('torchvision/v2', 'training', 32)),
-            1.1,
-        ),
-        Ratio(
-            'V1 1.0x g3, training step: checkpointed / not',
-            (Case('ours/v1', 'training', 32, 'checkpointed'),),
-            (Case('ours/v1', 'training', 32),),
-            1 / 1.4,
-        ),
-        Ratio(
-            'V2 1.0x, training step: checkpointed / not',
-            (Case('ours/v2', 'training', 32, 'checkpointed'),),
-            (Case('ours/v2', 'training', 32),),
-            1 / 1.4,
-        ),
-        Ratio(
-            'V2 1.0x, OpenVINO: our int8 / our fp32',
-            (Case('ours/v2', 'openvino-int8', 1, 'deploy'),),
-            (Case('ours/v2', 'openvino', 1, 'deploy'),),
-            1.8,
-        ),
-        Ratio(
-            'V2 1.0x, ONNX Runtime: our int8 / our fp32',
-            (Case('ours/v2', 'onnxruntime-int8', 1, 'deploy'),),
-            (Case('ours/v2', 'onnxruntime', 1, 'deploy'),),
-            1.8,
-        ),
-    ]
-    for network, title, goal in (('v1', 'V1 1.0x g3', 1.2), ('v2', 'V2 1.0x', 2.0)):
-        ours = Case(f'ours/{network}', 'mindspore', 8)
-        ratios += [
-            Ratio(
-                f'{title}, MindSpore: our training form / MindCV with our oneDNN setting',
-                (ours,),
-                (Case(f'mindcv/{network}', 'mindspore', 8),),
-                goal,
-            ),
-            Ratio(
-                f'{title}: ours in MindSpore / ours in eager PyTorch',
-                (ours,),
-                (Case(f'ours/{network}', 'eager', 8),),
-                1 / 1.5,
-            ),
-            Ratio(
-                f'{title}, training step: ours in MindSpore / ours in PyTorch',
-                (Case(f'ours/{network}', 'mindspore-training', 8),),
-                (Case(f'ours/{network}', 'training', 8),),
-                1 / 2.5,
-            ),
-        ]
-    ratios.append(
-        Ratio(
-            'V1 1.0x g3, MindSpore: our training form / MindCV as installed',
-            (Case('ours/v1', 'mindspore', 8),),
-            (Case('mindcv/v1', 'mindspore-as-installed', 8),),
-            25.0,
-        )
-    )
-    for peer in ('mobilenet_v2', 'resnet50'):
-        for title, engine, batch in (
-            ('backbone and neck', 'detector-features', 1),
-            ('training step', 'detector-training', 4),
-        ):
-            ratios.append(
-                Ratio(
-                    f'RetinaNet at {DETECTION_SIZE}x{DETECTION_SIZE}, {title}: V2 1.0x / {peer}',
-                    (Case('retinanet/shufflenet_v2', engine, batch),),
-                    (Case(f'retinanet/{peer}', engine, batch),),
-                    1.0,
-                )
-            )
-    return ratios
+        (1, 8),
+        'ours/v2 compiled deploy',
+        'torchvision/v2 compiled',
+    ),
+    ('V1 1.0x g3, MindSpore: deploy form / training form', (1, 8), 'ours/v1 mindspore deploy', 'ours/v1 mindspore'),
+    ('V2 1.0x, MindSpore: deploy form / training form', (1, 8), 'ours/v2 mindspore deploy', 'ours/v2 mindspore'),
+    ('V1 1.0x g3, training step: ours / mmpretrain', (32,), 'ours/v1 training', 'mmpretrain/v1 training'),
+    (
+        'V2 1.0x, training step: ours / the faster of mmpretrain and torchvision',
+        (32,),
+        'ours/v2 training',
+        'mmpretrain/v2 training',
+        'torchvision/v2 training',
+    ),
+    ('V1 1.0x g3, training step: checkpointed / not', (32,), 'ours/v1 training checkpointed', 'ours/v1 training'),
+    ('V2 1.0x, training step: checkpointed / not', (32,), 'ours/v2 training checkpointed', 'ours/v2 training'),
+    ('V2 1.0x, OpenVINO: our int8 / our fp32', (1,), 'ours/v2 openvino-int8 deploy', 'ours/v2 openvino deploy'),
+    (
+        'V2 1.0x, ONNX Runtime: our int8 / our fp32',
+        (1,),
+        'ours/v2 onnxruntime-int8 deploy',
+        'ours/v2 onnxruntime deploy',
+    ),
+    (
+        'V1 1.0x g3, MindSpore: our training form / MindCV with our oneDNN setting',
+        (8,),
+        'ours/v1 mindspore',
+        'mindcv/v1 mindspore',
+    ),
+    ('V1 1.0x g3: ours in MindSpore / ours in eager PyTorch', (8,), 'ours/v1 mindspore', 'ours/v1 eager'),
+    (
+        'V1 1.0x g3, training step: ours in MindSpore / ours in PyTorch',
+        (8,),
+        'ours/v1 mindspore-training',
+        'ours/v1 training',
+    ),
+    (
+        'V2 1.0x, MindSpore: our training form / MindCV with our oneDNN setting',
+        (8,),
+        'ours/v2 mindspore',
+        'mindcv/v2 mindspore',
+    ),
+    ('V2 1.0x: ours in MindSpore / ours in eager PyTorch', (8,), 'ours/v2 mindspore', 'ours/v2 eager'),
+    (
+        'V2 1.0x, training step: ours in MindSpore / ours in PyTorch',
+        (8,),
+        'ours/v2 mindspore-training',
+        'ours/v2 training',
+    ),
+    (
+        'V1 1.0x g3, MindSpore: our training form / MindCV as installed',
+        (8,),
+        'ours/v1 mindspore',
+        'mindcv/v1 mindspore-as-installed',
+    ),
+    (
+        f'RetinaNet at {DETECTION_SIZE}x{DETECTION_SIZE}, backbone and neck: V2 1.0x / mobilenet_v2',
+        (1,),
+        'retinanet/shufflenet_v2 detector-features',
+        'retinanet/mobilenet_v2 detector-features',
+    ),
+    (
+        f'RetinaNet at {DETECTION_SIZE}x{DETECTION_SIZE}, training step: V2 1.0x / mobilenet_v2',
+        (4,),
+        'retinanet/shufflenet_v2 detector-training',
+        'retinanet/mobilenet_v2 detector-training',
+    ),
+    (
+        f'RetinaNet at {DETECTION_SIZE}x{DETECTION_SIZE}, backbone and neck: V2 1.0x / resnet50',
+        (1,),
+        'retinanet/shufflenet_v2 detector-features',
+        'retinanet/resnet50 detector-features',
+    ),
+    (
+        f'RetinaNet at {DETECTION_SIZE}x{DETECTION_SIZE}, training step: V2 1.0x / resnet50',
+        (4,),
+        'retinanet/shufflenet_v2 detector-training',
+        'retinanet/resnet50 detector-training',
+    ),
+)
 
 
-STANDARD_RATIOS = tuple(_standard_ratios())
+def _case(text: str, batch: int) -> Case:
+    network, engine, *form = text.split()
+    return Case(network, engine, batch, *form)
+
+
+STANDARD_RATIOS = tuple(
+    Ratio(title, _case(subject, batch), tuple(_case(peer, batch) for peer in peers))
+    for title, batches, subject, *peers in _TABLE
+    for batch in batches
+)
 # Networks that are measured beside the ratios: what a user might take instead, and batch 32.
 _MOBILENETS = ('torchvision/mobilenet_v2', 'torchvision/mobilenet_v3_small')
 _PYTORCHCV = ('pytorchcv/v1', 'pytorchcv/v2')

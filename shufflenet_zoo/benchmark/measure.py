@@ -55,8 +55,8 @@ class Results:
         return 50 * (high - low) / middle
 
     def ratio(self, ratio: Ratio) -> float:
-        """Return how many times as fast as its fastest peer the fastest subject is."""
-        return min(map(self.median, ratio.peers)) / min(map(self.median, ratio.subjects))
+        """Return how many times as fast as its fastest peer the subject is."""
+        return min(map(self.median, ratio.peers)) / self.median(ratio.subject)
 
     def as_dict(self, ratios: Sequence[Ratio]) -> dict[str, Any]:
         """Return all of it for JSON."""
@@ -67,8 +67,7 @@ class Results:
             'starts': self.starts,
             'peaks_per_second': self.peaks,
             'ratios': [
-                {'title': ratio.title, 'batch': ratio.subjects[0].batch, 'ratio': self.ratio(ratio), 'goal': ratio.goal}
-                for ratio in ratios
+                {'title': ratio.title, 'batch': ratio.subject.batch, 'ratio': self.ratio(ratio)} for ratio in ratios
             ],
         }
 

@@ -21,11 +21,8 @@ def markdown(results: Results, cases: Sequence[Case], ratios: Sequence[Ratio]) -
     if ratios:
         parts.append(
             _table(
-                ('times as fast', 'batch', 'ratio', 'goal'),
-                [
-                    (ratio.title, ratio.subjects[0].batch, f'{results.ratio(ratio):.2f}', f'{ratio.goal:.2f}')
-                    for ratio in ratios
-                ],
+                ('times as fast', 'batch', 'ratio'),
+                [(ratio.title, ratio.subject.batch, f'{results.ratio(ratio):.2f}') for ratio in ratios],
             )
         )
     if cases:

@@ -123,7 +123,6 @@ class Format:
 
     Attributes:
         suffix: Suffix of its files.
-        packages: The packages that write and run it.
         precisions: Those of PRECISIONS that it can hold.
         write: Writes a source's model: write(source, shape, precision, path).
         load: Loads a file into its runtime.
@@ -133,7 +132,6 @@ class Format:
     """
 
     suffix: str
-    packages: tuple[str, ...]
     precisions: tuple[str, ...]
     write: Callable[[Source, Shape, str, Path], None]
     load: Callable[[Path], Loaded]

@@ -36,4 +36,4 @@ def load(path: Path) -> Loaded:
     return Loaded(run, json.loads(program.doc_string or '{}'))
 
 
-FORMAT = Format('.mindir', ('mindspore',), ('fp32',), write, load, frameworks=('mindspore',))
+FORMAT = Format('.mindir', ('fp32',), write, load, frameworks=('mindspore',))

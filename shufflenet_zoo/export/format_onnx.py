@@ -118,6 +118,4 @@ def load(path: Path) -> Loaded:
     )
 
 
-FORMAT = Format(
-    '.onnx', ('onnx', 'onnxruntime'), ('fp32', 'fp16', 'int8'), write, load, quantize, frameworks=('torch', 'mindspore')
-)
+FORMAT = Format('.onnx', ('fp32', 'fp16', 'int8'), write, load, quantize, frameworks=('torch', 'mindspore'))

@@ -56,7 +56,6 @@ def _texts(model: openvino.Model) -> dict[str, str]:
 
 FORMAT = Format(
     '.xml',
-    ('openvino', 'torch'),
     ('fp32', 'fp16', 'int8'),
     write,
     load,

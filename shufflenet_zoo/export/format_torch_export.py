@@ -42,4 +42,4 @@ def load(path: Path) -> Loaded:
     return Loaded(run, texts)
 
 
-FORMAT = Format('.pt2', ('torch',), ('fp32', 'fp16'), write, load)
+FORMAT = Format('.pt2', ('fp32', 'fp16'), write, load)

@@ -99,7 +99,6 @@ def test_a_wrong_file_is_caught(fault, tmp_path):
     source = make_source(V2)
     target = Format(
         '.x',
-        (),
         ('fp32',),
         lambda *arguments: None,
         lambda path: Loaded(lambda x: source.run(x) * np.float32(fault), METADATA.as_texts()),
@@ -111,6 +110,6 @@ def test_a_wrong_file_is_caught(fault, tmp_path):
 def test_lost_metadata_is_caught(tmp_path):
     source = make_source(V2)
     texts = METADATA.as_texts() | {'channel_order': '"bgr"'}
-    target = Format('.x', (), ('fp32',), lambda *arguments: None, lambda path: Loaded(source.run, texts))
+    target = Format('.x', ('fp32',), lambda *arguments: None, lambda path: Loaded(source.run, texts))
     with pytest.raises(ExportError, match='metadata'):
         exporter._write(source, Shape(3, (64, 64)), target, tmp_path / 'model.x', 'fp32')
