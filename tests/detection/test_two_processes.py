@@ -1,5 +1,8 @@
 """Every detector family, and a classifier whose last layers are behind its outputs, train over two processes."""
 
+import subprocess
+import sys
+
 import pytest
 import torch
 from helpers.tiny_job import ROOT, write_config
@@ -55,3 +58,17 @@ def test_layers_behind_the_last_output_are_left_alone(trained, family):
     torch.testing.assert_close(bias, torch.full_like(bias, 1e-4), msg='weight decay has touched it')
     assert torch.equal(weights['backbone.layers.3.bn.running_mean'], torch.zeros(1024))
     assert 0 < len(checkpoint['optimizer']['state']) <= sum('weight' in n or 'bias' in n for n in weights) - 3
+
+
+def test_mmdets_inferencer_takes_the_checkpoint_without_us(trained):
+    """It reads the file before any config names this project."""
+    code = (
+        'import sys, numpy\n'
+        'from mmdet.apis import DetInferencer\n'
+        'found = DetInferencer(sys.argv[1], sys.argv[2], device="cpu")(numpy.zeros((64, 64, 3), numpy.uint8))\n'
+        'print(len(found["predictions"]))\n'
+    )
+    config, checkpoint = trained / 'retinanet' / DETECTORS['retinanet'], trained / 'retinanet' / 'epoch_2.pth'
+    done = subprocess.run([sys.executable, '-c', code, config, checkpoint], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split()[-1] == '1'

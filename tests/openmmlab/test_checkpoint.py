@@ -1,6 +1,8 @@
 """Reading checkpoints: mmengine's training logs yes, code no; wherever they come from."""
 
 import functools
+import subprocess
+import sys
 import threading
 from collections import OrderedDict
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -80,3 +82,24 @@ def test_downloads_are_read_as_safely(server, tmp_path):
     with pytest.raises(CheckpointError, match='absent.pth cannot be downloaded'):
         fetch_checkpoint(f'{url}/absent.pth')
     assert not (tmp_path / 'exploded').exists()
+
+
+def test_importing_us_leaves_mmengines_loaders_alone():
+    code = (
+        'from mmengine.runner import checkpoint\n'
+        'before = dict(checkpoint.CheckpointLoader._schemes), checkpoint.load_from_http\n'
+        'import shufflenet_zoo.backbones, shufflenet_zoo.openmmlab.runner\n'
+        'assert before == (dict(checkpoint.CheckpointLoader._schemes), checkpoint.load_from_http)\n'
+    )
+    subprocess.run([sys.executable, '-c', code], check=True)
+
+
+def test_importing_us_lets_mmengine_read_its_own_logs(tmp_path):
+    torch.save({'state_dict': {}, 'log': HistoryBuffer([1.0], [1])}, tmp_path / 'log.pth')
+    code = (
+        'from mmengine.runner import CheckpointLoader\n'
+        'import shufflenet_zoo.backbones\n'
+        'print(CheckpointLoader.load_checkpoint("log.pth")["log"].current())\n'
+    )
+    done = subprocess.run([sys.executable, '-c', code], check=True, cwd=tmp_path, capture_output=True, text=True)
+    assert done.stdout.strip().endswith('1.0')

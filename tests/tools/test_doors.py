@@ -1,6 +1,8 @@
 """Weights of another wiring, and files that hold none, are refused at every door into a network."""
 
+import resource
 import shutil
+import zipfile
 
 import numpy as np
 import pytest
@@ -116,3 +118,57 @@ def test_a_partial_fit_names_what_is_missing(call, tmp_path):
     assert 'nine.pth: 293 of 296 tensors loaded' in log
     assert 'not in the file: backbone.layers.2.3.g_conv_1x1_expand.bn.bias' in log
     assert 'head.fc.weight (9, 480) instead of (10, 480)' in log
+
+
+# What a bomb would unpack to, and what importing the frameworks may take meanwhile.
+BOMB, ALLOWED = 2**30, 500 * 2**20
+
+
+@pytest.fixture(scope='module')
+def bomb(tmp_path_factory):
+    """A small zip archive whose pickle would unpack to a gigabyte, as a checkpoint and as a training state."""
+    folder = tmp_path_factory.mktemp('bomb')
+    for suffix, member in (('.pth', 'archive/data.pkl'), ('.state.npz', 'meta.npy')):
+        archive = zipfile.ZipFile(folder / f'ours{suffix}', 'w', zipfile.ZIP_DEFLATED, compresslevel=1)
+        with archive, archive.open(member, 'w') as stream:
+            for _ in range(64):
+                stream.write(bytes(BOMB // 64))
+    return folder
+
+
+def peak_memory() -> int:
+    """Return the largest number of bytes that this process has held."""
+    return 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+
+
+@pytest.mark.parametrize('door', [*DOORS, 'resume'])
+def test_bombs_are_refused_before_they_unpack(door, bomb, files, refused, tmp_path):
+    config = write_config(tmp_path / 'job.py')
+    names = {'config': config, 'file': bomb / 'ours.pth', 'image': files / 'image.png'}
+    resume = ('train', '{config}', '--work-dir', 'work', '--resume', '{file}')
+    arguments = [part.format(**names) for part in DOORS.get(door, resume)]
+    before = peak_memory()
+    refused(*arguments, words=('ours.pth', 'do not compress like that'))
+    assert peak_memory() - before < ALLOWED
+
+
+def test_a_bomb_as_training_state_of_mindspore_is_refused(bomb, files, refused, tmp_path):
+    config = write_config(tmp_path / 'job.py')
+    for name in ('ours.ckpt', 'ours.ckpt.json'):
+        shutil.copy(files / name, tmp_path)
+    shutil.copy(bomb / 'ours.state.npz', tmp_path)
+    before = peak_memory()
+    options = (config, '--backend', 'mindspore', '--work-dir', 'work', '--resume', 'ours.ckpt')
+    refused('train', *options, words=('ours.state.npz', 'do not compress like that'))
+    assert peak_memory() - before < ALLOWED
+
+
+@pytest.mark.parametrize('door', [*DOORS, 'resume'])
+@pytest.mark.parametrize('content', [{'meta': 'text'}, {'state_dict': None}], ids=['meta', 'state_dict'])
+def test_checkpoints_whose_parts_are_no_dicts_are_refused(door, content, files, refused, tmp_path):
+    config = write_config(tmp_path / 'job.py')
+    torch.save(read_checkpoint(files / 'ours.pth') | content, tmp_path / 'spoilt.pth')
+    names = {'config': config, 'file': tmp_path / 'spoilt.pth', 'image': files / 'image.png'}
+    resume = ('train', '{config}', '--work-dir', 'work', '--resume', '{file}')
+    arguments = [part.format(**names) for part in DOORS.get(door, resume)]
+    refused(*arguments, words=('spoilt.pth is damaged', f'its {next(iter(content))} is a'))
