@@ -1,5 +1,9 @@
 """The plans: channels, strides, dilation, and the refusal of everything that cannot be built."""
 
+import math
+import re
+
+import numpy as np
 import pytest
 
 from shufflenet_zoo.arch import feature_channels, plan_backbone, plan_v1, plan_v2
@@ -133,3 +137,37 @@ def test_wrong_arguments_are_named(call, words):
 def test_argument_errors_are_what_mmpretrain_raises():
     assert issubclass(ArgumentError, ValueError)
     assert issubclass(ArgumentError, AssertionError)
+
+
+@pytest.mark.parametrize('given', [(2, 'stem', 0), (0, 2, 0, 'stem'), ['stem', 0, 2]])
+def test_outputs_are_announced_in_the_order_of_the_network(given):
+    plan = plan_v1(out_indices=given)
+    assert plan.out_indices == ('stem', 0, 2)
+    assert plan.out_channels == (24, 240, 960)
+    assert plan.out_strides == (4, 8, 32)
+    assert feature_channels({'type': 'ShuffleNetV1', 'out_indices': given}) == [24, 240, 960]
+
+
+@pytest.mark.parametrize(
+    ('arguments', 'words'),
+    [
+        ({'out_indices': 1.5}, 'out_indices must name at least one of'),
+        ({'out_indices': (1.0,)}, 'out_indices must be one of'),
+        ({'out_indices': ()}, 'out_indices must name at least one of'),
+        ({'widen_factor': math.inf}, 'widen_factor must be'),
+        ({'widen_factor': math.nan}, 'widen_factor must be'),
+        ({'frozen_stages': 1.0}, 'frozen_stages must be one of'),
+        ({'frozen_stages': True}, 'frozen_stages must be one of'),
+        ({'output_stride': np.ones(2)}, 'output_stride must be one of'),
+        ({'in_channels': 3.0}, 'in_channels must be a positive integer'),
+        ({'in_chanels': 3}, "no argument 'in_chanels'; did you mean 'in_channels'?"),
+    ],
+)
+@pytest.mark.parametrize('family', ['ShuffleNetV1', 'ShuffleNetV2'])
+def test_arguments_of_wrong_types_are_our_errors(family, arguments, words):
+    with pytest.raises(ArgumentError, match=re.escape(words)):
+        plan_backbone({'type': family, **arguments})
+
+
+def test_numpys_integers_are_integers():
+    assert plan_v1(np.int64(3), out_indices=np.int64(1)).out_channels == (480,)

@@ -240,6 +240,10 @@ def test_initialising_is_quiet_and_init_cfg_has_the_last_word(cfg, tmp_path, cap
         ({'act_cfg': {'type': 'RELU7'}}, 'act_cfg must have a registered type, such as ReLU'),
         ({'conv_cfg': {'type': 'Conv9d'}}, 'conv_cfg must have a registered type, such as Conv2d'),
         ({'norm_cfg': {'num_groups': 2}}, 'norm_cfg must have a type'),
+        ({'norm_cfg': True}, 'norm_cfg must have a type'),
+        ({'conv_cfg': 3}, 'conv_cfg must have a type'),
+        ({'act_cfg': 1.5}, 'act_cfg must have a type'),
+        ({'norm_cfg': {'type': 'LN'}}, "use 'mmpretrain.LN2d'"),
         ({'norm_cfg': {'type': 'GN', 'num_groups': 7}}, 'num_groups=7 does not divide'),
     ],
 )

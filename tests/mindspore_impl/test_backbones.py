@@ -184,6 +184,10 @@ def test_images_that_do_not_fit_are_refused(shape, message, mode):
         {'frozen_stages': 9},
         {'in_channels': 0},
         {'init_cfg': {'type': 'Constant', 'val': 1}},
+        {'norm_cfg': True},
+        {'conv_cfg': 3},
+        {'act_cfg': 1.5},
+        {'norm_cfg': {'type': 'LN'}},
     ],
 )
 def test_arguments_that_cannot_be_built_are_refused_by_name(arguments):
