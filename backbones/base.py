@@ -13,16 +13,17 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from shufflenet_zoo.arch import STEM_OUTPUT, Architecture, V1Unit, V2Unit
 from shufflenet_zoo.backbones.layers import LayerConfig, max_pool
 from shufflenet_zoo.backbones.loading import load_pretrained
+from shufflenet_zoo.backbones.tracing import is_recorded, stores_pixels
 from shufflenet_zoo.errors import ArgumentError
 
 
 def check_images(x: Tensor, in_channels: int, min_size: int) -> Tensor:
-    """Returns x unchanged if it is a batch of images that the network can take.
+    """Return x unchanged if it is a batch of images that the network can take.
 
     Raises:
         ArgumentError: if x is not (N, in_channels, H, W) with H and W of at least min_size.
     """
-    if torch.jit.is_tracing() or torch.compiler.is_compiling():
+    if is_recorded():
         return x
     if x.dim() != 4 or x.shape[1] != in_channels:
         raise ArgumentError(f'the input must have shape (N, {in_channels}, H, W), got {tuple(x.shape)}')
@@ -34,20 +35,12 @@ def check_images(x: Tensor, in_channels: int, min_size: int) -> Tensor:
     return x
 
 
-def is_exporting() -> bool:
-    """Tells whether torch.export runs; PyTorch's own function says so within torch.compile, too."""
-    return torch.compiler.is_exporting() and not torch.compiler.is_dynamo_compiling()
-
-
 def channels_last_on_cpu(x: Tensor) -> Tensor:
-    """Returns the same images stored pixel by pixel, where they are on the CPU and not exported.
+    """Return the same images stored pixel by pixel, where they are on the CPU and not exported.
 
-    There a training step of V1 takes 0.6 times as long: BatchNorm, pools and grouped convolutions are faster. ONNX
-    knows no such thing, and torch.export would tie the strides to conditions on the sizes.
+    There a training step of V1 takes 0.6 times as long: BatchNorm, pools and grouped convolutions are faster.
     """
-    if x.device.type != 'cpu' or torch.onnx.is_in_onnx_export() or is_exporting():
-        return x
-    return x.contiguous(memory_format=torch.channels_last)
+    return x.contiguous(memory_format=torch.channels_last) if stores_pixels(x) else x
 
 
 # Leaves of symbolic traces, whose inputs have neither shape nor device.

@@ -3,10 +3,11 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 
-import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.utils.checkpoint import checkpoint
+
+from shufflenet_zoo.backbones.tracing import recomputes
 
 
 @contextmanager
@@ -30,6 +31,6 @@ def run_checkpointed(module: nn.Module, function: Callable[[Tensor], Tensor], x:
     where x needs no gradient. Inside torch.compile it only runs the function: the compiler traces no such
     recomputation, and decides on its own what to keep.
     """
-    if not torch.is_grad_enabled() or torch.compiler.is_compiling():
+    if not recomputes():
         return function(x)
     return checkpoint(function, x, use_reentrant=False, context_fn=lambda: (nullcontext(), _statistics_kept(module)))

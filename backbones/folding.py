@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.nn.utils import fuse_conv_bn_eval
 
 from shufflenet_zoo.arch.routes import LayerTraits, Slice, is_natural, order_chain, reorder_weight
+from shufflenet_zoo.backbones.tracing import is_compiled
 
 
 class Reorder(nn.Module):
@@ -34,7 +35,7 @@ def concatenate(sources: Sequence[Tensor], slices: Sequence[Slice]) -> Tensor:
     parts = [sources[s.source][:, s.first : s.last : s.step] for s in slices]
     if len(parts) == 1:
         return parts[0]
-    if torch.compiler.is_dynamo_compiling() and parts[0].device.type == 'cpu':
+    if is_compiled() and parts[0].device.type == 'cpu':
         # torch.compile stores a concatenation of slices channel by channel, and transposes it for the convolution.
         return torch.cat([part.permute(0, 2, 3, 1) for part in parts], 3).permute(0, 3, 1, 2)
     return torch.cat(parts, 1)
@@ -80,7 +81,7 @@ def fold(layer: ConvModule, inputs: np.ndarray | None = None, outputs: np.ndarra
 
 
 def fold_chain(layers: Iterable[ConvModule], inputs: np.ndarray, outputs: np.ndarray) -> nn.Sequential:
-    """Copy a chain of pointwise and depthwise layers for inference; see ``slices.order_chain``."""
+    """Copy a chain of pointwise and depthwise layers for inference; see ``routes.order_chain``."""
     layers, parts = list(layers), []
     traits = [
         LayerTraits(layer.conv.out_channels, layer.conv.groups == layer.conv.in_channels, is_foldable(layer))

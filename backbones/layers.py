@@ -11,6 +11,7 @@ from mmengine.registry import MODELS as MMENGINE_MODELS
 from torch import Tensor, nn
 
 from shufflenet_zoo.arch import Conv
+from shufflenet_zoo.backbones.tracing import stores_pixels
 from shufflenet_zoo.errors import ArgumentError
 
 
@@ -77,23 +78,27 @@ class LayerConfig:
         return build_activation_layer(self.act_cfg) if self.act_cfg else nn.Identity()
 
 
-def channel_shuffle(x: Tensor, rows: int, training: bool = False) -> Tensor:
-    """Reads the channels of (N, C, H, W) as a matrix of (rows, C // rows) and transposes it (V1 Section 3.1).
+def channel_shuffle(x: Tensor, rows: int, pixelwise: bool = False) -> Tensor:
+    """Read the channels of (N, C, H, W) as a matrix of (rows, C // rows) and transpose it (V1 Section 3.1).
 
-    In training on the CPU the result is stored pixel by pixel, as every feature map is there.
+    Args:
+        x: The feature map.
+        rows: Rows of the matrix.
+        pixelwise: Whether feature maps are stored pixel by pixel where ``tracing.stores_pixels`` says so, as in
+            training; the result is, too. Default: False.
     """
-    return _shuffle_in_training(x, rows) if training else x.unflatten(1, (rows, -1)).transpose(1, 2).flatten(1, 2)
+    return _shuffle_pixels(x, rows) if pixelwise else x.unflatten(1, (rows, -1)).transpose(1, 2).flatten(1, 2)
 
 
-def _shuffle_in_training(x: Tensor, rows: int) -> Tensor:
-    if x.device.type != 'cpu':
+def _shuffle_pixels(x: Tensor, rows: int) -> Tensor:
+    if not stores_pixels(x):
         return channel_shuffle(x, rows)
     pixels = x.permute(0, 2, 3, 1).unflatten(3, (rows, -1)).transpose(3, 4).flatten(3)
     return pixels.permute(0, 3, 1, 2)
 
 
 # A leaf of symbolic traces, whose tensors have no device.
-torch.fx.wrap('_shuffle_in_training')
+torch.fx.wrap('_shuffle_pixels')
 
 
 class SqueezeExcitation(nn.Sequential):

@@ -5,7 +5,7 @@ import copy
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from shufflenet_zoo.backbones.base import is_exporting
+from shufflenet_zoo.backbones.tracing import is_exported
 
 
 class ExportableMaxPool(nn.MaxPool2d):
@@ -15,7 +15,7 @@ class ExportableMaxPool(nn.MaxPool2d):
     """
 
     def forward(self, x: Tensor) -> Tensor:
-        if not is_exporting():
+        if not is_exported():
             return super().forward(x)
         if self.ceil_mode:
             x = F.pad(x, (0, 1, 0, 1), value=float('-inf'))
@@ -29,19 +29,17 @@ class ExportableAvgPool(nn.AvgPool2d):
     """
 
     def forward(self, x: Tensor) -> Tensor:
-        if not is_exporting():
+        if not is_exported():
             return super().forward(x)
         channels, size = x.shape[1], self.kernel_size
         weight = x.new_full((1, 1, size, size), 1 / size**2).expand(channels, 1, size, size)
         return F.conv2d(x, weight, stride=self.stride, padding=self.padding, groups=channels)
 
 
-_EXPORTABLE = {nn.MaxPool2d: ExportableMaxPool, nn.AvgPool2d: ExportableAvgPool}
-
-
 def exportable_pool(pool: nn.Module) -> nn.Module:
-    """Copy a pool for the deploy form; those that torch.export ties to a parity can do without."""
-    pool = copy.deepcopy(pool)
-    if type(pool) in _EXPORTABLE:
-        pool.__class__ = _EXPORTABLE[type(pool)]
-    return pool
+    """Make the pool of a network's deploy form: those that torch.export ties to a parity can do without."""
+    if type(pool) is nn.MaxPool2d:
+        return ExportableMaxPool(pool.kernel_size, pool.stride, pool.padding, ceil_mode=pool.ceil_mode)
+    if type(pool) is nn.AvgPool2d:
+        return ExportableAvgPool(pool.kernel_size, pool.stride, pool.padding)
+    return copy.deepcopy(pool)

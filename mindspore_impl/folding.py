@@ -70,7 +70,7 @@ def fold(layer: ConvModule, inputs: np.ndarray | None = None, outputs: np.ndarra
 
 
 def fold_chain(layers: Sequence[ConvModule], inputs: np.ndarray, outputs: np.ndarray) -> nn.SequentialCell:
-    """Copy a chain of pointwise and depthwise layers for inference; see ``slices.order_chain``."""
+    """Copy a chain of pointwise and depthwise layers for inference; see ``routes.order_chain``."""
     traits = [
         LayerTraits(layer.conv.out_channels, layer.conv.group == layer.conv.in_channels, is_foldable(layer))
         for layer in layers
