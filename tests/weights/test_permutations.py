@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from shufflenet_zoo.arch import V1Unit, plan_v1, plan_v2
+from shufflenet_zoo.arch.variants import VARIANTS
 from shufflenet_zoo.errors import ArgumentError
 from shufflenet_zoo.weights.permutations import (
     ChannelOrders,
@@ -130,3 +131,165 @@ def test_v2_shuffles_permute_where_both_branches_have_as_many_channels(width, do
     else:
         with pytest.raises(PermutationError, match="'even_odd' shuffle of layers.0"):
             ChannelOrders(plan, {'shuffle': 'even_odd'})
+
+
+# What tells the publishers' networks from one another but for names: shuffle, its place, the order of concatenation.
+OTHERS = {
+    'ShuffleNetV1': {
+        'paper': ({'shuffle_order': 'paper'}, False, False),
+        'megvii': ({'shuffle_order': 'megvii'}, False, False),
+        'megvii-early': ({'shuffle_order': 'megvii'}, True, False),
+        'paper-early-reversed': ({'shuffle_order': 'paper'}, True, True),
+    },
+    'ShuffleNetV2': {
+        'interleave': ({'shuffle': 'interleave'}, False, False),
+        'even-odd': ({'shuffle': 'even_odd'}, False, False),
+    },
+}
+OWN = {
+    'ShuffleNetV1': [{'shuffle_order': order} for order in ('paper', 'megvii')],
+    'ShuffleNetV2': [
+        {'down_unit': down_unit, 'shuffle': shuffle}
+        for down_unit in ('halves', 'keep')
+        for shuffle in ('interleave', 'even_odd')
+    ],
+}
+# No publisher but us has these, so that nobody's channels are brought into theirs.
+OURS_ALONE = {'se', 'residual', 'extra_depthwise'}
+
+
+def pairs_of_networks():
+    """Every named network that publishers have, with each of its shuffles and with each that it is converted from."""
+    for name, variant in VARIANTS.items():
+        family = variant.backbone['type'].rpartition('.')[2]
+        if OURS_ALONE & set(variant.backbone):
+            continue
+        for own in OWN[family]:
+            try:
+                plan = variant.plan(**own)
+            except ArgumentError:  # a kept projection needs fewer channels than the stage has
+                assert own.get('down_unit') == 'keep'
+                continue
+            for kind, other in OTHERS[family].items():
+                yield pytest.param(plan, *other, id=f'{name}-{"-".join(own.values())}-from-{kind}')
+
+
+def shuffled(channels, unit):
+    """A V1 unit's shuffle, as its publishers write it."""
+    if unit.shuffle_order == 'paper':
+        return channels.reshape(unit.groups, -1).T.ravel()
+    return channels.reshape(-1, unit.groups).T.ravel()
+
+
+def interleaved(channels):
+    return np.stack(np.split(channels, 2), axis=1).ravel()
+
+
+class Followed:
+    """Two networks side by side as the numbers of their channels: channels of one number hold the same values.
+
+    A convolution gives the other network's channels new numbers. Ours are the ones that ``orders`` promises, if every
+    channel of a group reads what its counterpart reads.
+    """
+
+    def __init__(self, plan, orders):
+        self.convs, self.orders, self.next = plan.named_convs(), orders, 0
+
+    def conv(self, name, ours, theirs):
+        conv = self.convs[name]
+        inputs, outputs = self.orders.of_conv(name)
+        inputs = np.arange(conv.in_channels) if inputs is None else inputs
+        outputs = np.arange(conv.out_channels) if outputs is None else outputs
+        np.testing.assert_array_equal(ours, theirs[inputs], err_msg=name)
+        taken, given = ((order // (len(order) // conv.groups)).reshape(conv.groups, -1) for order in (inputs, outputs))
+        assert (taken == taken[:, :1]).all() and (given == taken[:, :1]).all(), name
+        self.next += conv.out_channels
+        numbers = np.arange(self.next - conv.out_channels, self.next)
+        np.testing.assert_array_equal(np.sort(outputs), np.arange(conv.out_channels))
+        return numbers[outputs], numbers
+
+    def add(self, ours, theirs):
+        """Numbers of sums: those of the same two addends are the same."""
+        both = np.concatenate([np.stack(ours, axis=1), np.stack(theirs, axis=1)])
+        numbers = np.unique(both, axis=0, return_inverse=True)[1].ravel() + self.next
+        self.next += len(numbers)
+        return numbers[: len(ours[0])], numbers[len(ours[0]) :]
+
+    def v1_unit(self, name, unit, other, early_shuffle, is_reversed, ours, theirs):
+        x, y = self.conv(f'{name}.g_conv_1x1_compress', ours, theirs)
+        y = shuffled(y, other) if early_shuffle else y
+        x, y = self.conv(f'{name}.depthwise_conv3x3_bn', x, y)
+        y = y if early_shuffle else shuffled(y, other)
+        x, y = self.conv(f'{name}.g_conv_1x1_expand', shuffled(x, unit), y)
+        if unit.combine == 'add':
+            return self.add((ours, x), (theirs, y))
+        return np.concatenate([ours, x]), np.concatenate([y, theirs] if is_reversed else [theirs, y])
+
+    def v2_unit(self, name, units, streams):
+        unit = units[0]
+        kept, taken = [], []
+        for channels, kind in zip(streams, units, strict=True):
+            halves = (channels[::2], channels[1::2]) if kind.shuffle == 'even_odd' else np.split(channels, 2)
+            first, second = (channels, channels) if unit.project else halves
+            kept.append(first)
+            taken.append(second)
+        for part in ('branch1.0', 'branch1.1') if unit.project else ():
+            kept = self.conv(f'{name}.{part}', *kept)
+        for part in ('branch2.0', 'branch2.1', 'branch2.2'):
+            taken = self.conv(f'{name}.{part}', *taken)
+        joined = map(np.concatenate, zip(kept, taken, strict=True))
+        return [interleaved(x) if kind.shuffle == 'interleave' else x for x, kind in zip(joined, units, strict=True)]
+
+    def check_features(self, name, ours, theirs):
+        order = self.orders.of_features(name)
+        np.testing.assert_array_equal(ours, theirs if order is None else theirs[order], err_msg=name)
+
+
+def permutable(unit, other, is_reversed):
+    """Whether in both units as many channels go from each group of one convolution to each group of the next."""
+    counts = []
+    for one in (unit, other):
+        channels = np.arange(unit.mid_channels)
+        senders = shuffled(channels, one) // (unit.mid_channels // unit.compress_groups)
+        receivers = channels // (unit.mid_channels // unit.groups)
+        count = np.zeros((unit.compress_groups, unit.groups), int)
+        np.add.at(count, (senders, receivers), 1)
+        counts.append(count)
+    return (counts[0] == (counts[1][::-1, ::-1] if is_reversed else counts[1])).all()
+
+
+def is_bridged(plan, options, is_reversed):
+    """Whether there is a permutation, by counting."""
+    first = plan.stages[0][0]
+    if isinstance(first, V1Unit):
+        return all(permutable(unit, replace(unit, **options), is_reversed) for stage in plan.stages for unit in stage)
+    halved = all(stage[0].shortcut_channels == stage[0].main_out_channels for stage in plan.stages)
+    return halved or replace(first, **options) == first
+
+
+@pytest.mark.parametrize(('plan', 'options', 'early_shuffle', 'is_reversed'), list(pairs_of_networks()))
+def test_every_layer_reads_the_counterparts_of_what_it_would_read(plan, options, early_shuffle, is_reversed):
+    """Followed channel by channel through both networks, from the images to the head."""
+    if not is_bridged(plan, options, is_reversed):
+        with pytest.raises(PermutationError):
+            ChannelOrders(plan, options, early_shuffle, is_reversed)
+        return
+    orders = ChannelOrders(plan, options, early_shuffle, is_reversed)
+    network = Followed(plan, orders)
+    streams = [np.arange(plan.in_channels)] * 2
+    for name in next(plan.named_parts())[1]:
+        streams = network.conv(name, *streams)
+    network.check_features('stem', *streams)
+    for i, stage in enumerate(plan.stages):
+        for j, unit in enumerate(stage):
+            name, other = f'layers.{i}.{j}', replace(unit, **options)
+            if isinstance(unit, V1Unit):
+                streams = network.v1_unit(name, unit, other, early_shuffle, is_reversed, *streams)
+            else:
+                streams = network.v2_unit(name, (unit, other), streams)
+        network.check_features(f'stage{i + 2}', *streams)
+    if plan.last_conv:
+        streams = network.conv(f'layers.{len(plan.stages)}', *streams)
+        network.check_features('last_conv', *streams)
+    order = orders.of_head()
+    np.testing.assert_array_equal(streams[0], streams[1] if order is None else streams[1][order])
