@@ -5,37 +5,50 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from helpers.tiny_coco import shrink
+import torch
+from helpers.tiny_coco import ONE_OF_EACH, shrink
 from helpers.tiny_job import ROOT
+from mmdet.registry import MODELS
+from mmdet.utils import register_all_modules
 
 from shufflenet_zoo.arch import plan_backbone
+from shufflenet_zoo.arch.variants import VARIANTS, get_variant
 from shufflenet_zoo.jobs.backends import TestOptions, TrainOptions
 from shufflenet_zoo.jobs.config import load_config
 from shufflenet_zoo.openmmlab.runner import test as evaluate
 from shufflenet_zoo.openmmlab.runner import train
 
 FOLDER = ROOT / 'configs' / 'detection'
+STANDARD_HEADS = ('faster-rcnn', 'retinanet')
 CONFIGS = sorted(path.name for path in FOLDER.glob('*_coco*.py'))
-# Every variant under both heads, the paper's settings, light detectors.
-EXPECTED = [
-    *(
-        f'{head}_shufflenet-{variant}_fpn_1x_coco.py'
-        for head in ('faster-rcnn', 'retinanet')
-        for variant in (
-            'v1-1x-g3',
-            'v1-2x-g3',
-            *(f'v2-{star}{width}' for star in ('', 'star-') for width in ('0.5x', '1x', '1.5x', '2x')),
-        )
-    ),
-    *(f'faster-rcnn_shufflenet-v1-{width}-g3_fpn_1x_coco-{side}.py' for width in ('1x', '2x') for side in (300, 600)),
-    'retinanet-light_shufflenet-v2-1x_320_coco.py',
-    'rtmdet-tiny_shufflenet-v2-1x_640_coco.py',
-    'ssdlite_shufflenet-v2-1x_320_coco.py',
-]
 
 
-def test_all_are_there():
-    assert sorted(EXPECTED) == CONFIGS
+def parts_of(name):
+    """The head, the family and the named network that a config's name says."""
+    head, network = name.split('_')[:2]
+    _, version, *words = network.split('-')
+    groups = [word for word in words if word.startswith('g')]
+    width = next(word for word in words if word.endswith('x'))
+    stars = [word for word in words if word == 'star']
+    return head, version, '_'.join(['shufflenet', version, *groups, *stars, f'{float(width[:-1])}x'])
+
+
+def test_one_config_of_every_head_and_family_is_trained():
+    trained = [parts_of(name)[:2] for name in ONE_OF_EACH]
+    assert sorted(trained) == sorted({parts_of(name)[:2] for name in CONFIGS})
+
+
+def test_both_standard_heads_have_the_same_networks():
+    networks = {head: {parts_of(name)[2] for name in CONFIGS if parts_of(name)[0] == head} for head in STANDARD_HEADS}
+    assert networks['faster-rcnn'] == networks['retinanet']
+    assert {variant for variant in VARIANTS if variant.startswith('shufflenet_v2_star')} < networks['retinanet']
+
+
+@pytest.mark.parametrize('name', CONFIGS)
+def test_name_says_the_backbone(name):
+    plan = get_variant(parts_of(name)[2]).plan()
+    found = plan_backbone(load_config(FOLDER / name).model.backbone)
+    assert (found.stem, found.stages) == (plan.stem, plan.stages)
 
 
 def check_levels(model):
@@ -49,9 +62,25 @@ def check_levels(model):
 
 
 @pytest.mark.parametrize('name', CONFIGS)
+def test_builds_and_its_parts_fit(name):
+    """The backbone's maps go through neck and head; without memory or arithmetic, on the meta device."""
+    register_all_modules()
+    config = load_config(FOLDER / name).model
+    check_levels(config)
+    with torch.device('meta'):
+        model = MODELS.build(config)
+        maps = model.extract_feat(torch.empty(2, 3, 128, 128))
+        head = model.rpn_head if hasattr(model, 'rpn_head') else model.bbox_head
+        scores, boxes = head(maps)[:2]
+    assert [score.shape[-2:] for score in scores] == [level.shape[-2:] for level in maps]
+    assert len(scores) == len(boxes) == len(head.prior_generator.strides)
+
+
+@pytest.mark.parametrize(
+    'name', [name if name in ONE_OF_EACH else pytest.param(name, marks=pytest.mark.slow) for name in CONFIGS]
+)
 def test_trains_and_evaluates(name, coco, tmp_path):
     config = shrink(load_config(FOLDER / name), coco)
-    check_levels(config.model)
     train(config, TrainOptions(work_dir=str(tmp_path), device='cpu'))
     rows = [json.loads(line) for line in next(tmp_path.glob('*/vis_data/scalars.json')).read_text().splitlines()]
     losses = [row['loss'] for row in rows if 'loss' in row]

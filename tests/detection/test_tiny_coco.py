@@ -1,11 +1,11 @@
-"""Every detection config on real COCO pictures; skipped where the archive is not at hand."""
+"""A detection config of every head on real COCO pictures; skipped where the archive is not at hand."""
 
 import os
 import tarfile
 from pathlib import Path
 
 import pytest
-from helpers.tiny_coco import shrink
+from helpers.tiny_coco import ONE_OF_EACH, shrink
 from helpers.tiny_job import ROOT
 
 from shufflenet_zoo.jobs.backends import TestOptions, TrainOptions
@@ -28,7 +28,7 @@ def real_coco(tmp_path_factory):
     return folder / 'tiny_coco'
 
 
-@pytest.mark.parametrize('name', sorted(path.name for path in FOLDER.glob('*_coco*.py')))
+@pytest.mark.parametrize('name', ONE_OF_EACH)
 def test_trains_and_evaluates(name, real_coco, tmp_path):
     config = shrink(load_config(FOLDER / name), real_coco, SIDE)
     for field in ('train_dataloader', 'val_dataloader', 'test_dataloader'):

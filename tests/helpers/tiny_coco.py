@@ -9,6 +9,16 @@ from mmengine.config import Config
 
 SIDE = 96
 IMAGES = 4
+# A config of every detector and family of backbones, the narrowest there is.
+ONE_OF_EACH = (
+    'faster-rcnn_shufflenet-v1-1x-g3_fpn_1x_coco.py',
+    'faster-rcnn_shufflenet-v2-0.5x_fpn_1x_coco.py',
+    'retinanet-light_shufflenet-v2-1x_320_coco.py',
+    'retinanet_shufflenet-v1-1x-g3_fpn_1x_coco.py',
+    'retinanet_shufflenet-v2-star-0.5x_fpn_1x_coco.py',
+    'rtmdet-tiny_shufflenet-v2-1x_640_coco.py',
+    'ssdlite_shufflenet-v2-1x_320_coco.py',
+)
 # Arguments of transforms that are sizes of pictures.
 _SIZES = ('scale', 'img_scale', 'crop_size', 'size')
 
