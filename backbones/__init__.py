@@ -1,6 +1,8 @@
-"""PyTorch backbones, built of mmcv's ConvModule and registered in scope ``shufflenet_zoo``."""
+"""PyTorch backbones, built of mmcv's ConvModule and registered in scope ``shufflenet_zoo``, and classifiers by name."""
 
+from shufflenet_zoo.backbones.classifier import ImageClassifier
 from shufflenet_zoo.backbones.deploy import to_deploy
+from shufflenet_zoo.backbones.factory import create_model, list_models
 from shufflenet_zoo.backbones.shufflenet_v1 import ShuffleNetV1, ShuffleUnit
 from shufflenet_zoo.backbones.shufflenet_v2 import InvertedResidual, ShuffleNetV2
 from shufflenet_zoo.weights.file_torch import register_safe_globals
@@ -8,4 +10,13 @@ from shufflenet_zoo.weights.file_torch import register_safe_globals
 # With newer releases of torch, mmengine cannot read its own checkpoints otherwise.
 register_safe_globals()
 
-__all__ = ['InvertedResidual', 'ShuffleNetV1', 'ShuffleNetV2', 'ShuffleUnit', 'to_deploy']
+__all__ = [
+    'ImageClassifier',
+    'InvertedResidual',
+    'ShuffleNetV1',
+    'ShuffleNetV2',
+    'ShuffleUnit',
+    'create_model',
+    'list_models',
+    'to_deploy',
+]

@@ -51,7 +51,7 @@ def load_strictly(model: nn.Module, checkpoint: Mapping[str, Any], path: str | P
     ]
     if any(faults):
         raise CheckpointError(
-            f'checkpoint {path} does not fit the model of the config: '
+            f'checkpoint {path} does not fit the model: '
             f'{"; ".join(filter(None, faults))}; give the checkpoint of this architecture or the '
             f'config it was trained with'
         )

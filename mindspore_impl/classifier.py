@@ -7,6 +7,8 @@ from typing import Any
 from mindspore import Tensor, nn
 from mindspore.common.initializer import Normal
 
+from shufflenet_zoo.arch import SCOPE, V1, V2
+from shufflenet_zoo.arch.units import check_positive
 from shufflenet_zoo.errors import ArgumentError, ConfigError
 from shufflenet_zoo.jobs.config import AUTO
 from shufflenet_zoo.mindspore_impl.base import ShuffleNet, load_pretrained
@@ -40,8 +42,7 @@ class LinearClsHead(nn.Cell):
 
     def __init__(self, num_classes: int, in_channels: int, std: float = 0.01) -> None:
         super().__init__()
-        if isinstance(num_classes, bool) or not isinstance(num_classes, int) or num_classes < 1:
-            raise ArgumentError(f'num_classes must be a positive integer, got {num_classes!r}')
+        check_positive('num_classes', num_classes)
         self.fc = nn.Dense(in_channels, num_classes, weight_init=Normal(std), bias_init='zeros')
 
     def construct(self, features: tuple[Tensor, ...]) -> Tensor:
@@ -63,18 +64,42 @@ class ImageClassifier(nn.Cell):
         self.neck = neck
         self.head = head
 
+    @classmethod
+    def around(cls, backbone: ShuffleNet, num_classes: int) -> 'ImageClassifier':
+        """Put pooling and a linear classifier behind a backbone.
+
+        Args:
+            backbone: A ShuffleNetV1 or ShuffleNetV2.
+            num_classes: Number of classes.
+
+        Raises:
+            ArgumentError: if num_classes is no positive integer.
+        """
+        return cls(backbone, GlobalAveragePooling(), LinearClsHead(num_classes, backbone.out_channels[-1]))
+
     def construct(self, images: Tensor) -> Tensor:
-        """Maps images of shape (N, in_channels, H, W) to logits of shape (N, num_classes)."""
+        """Map images of shape (N, in_channels, H, W) to logits of shape (N, num_classes)."""
         return self.head(self.neck(self.backbone(images)))
 
 
+class ClassifierWithFeatures(ImageClassifier):
+    """An ImageClassifier that also gives what its logits are computed from."""
+
+    def construct(self, images: Tensor) -> tuple[Tensor, ...]:
+        """Map images of shape (N, in_channels, H, W) to the backbone's features, and the logits at the end."""
+        features = self.backbone(images)
+        return (*features, self.head(self.neck(features)))
+
+
+# The backbones by the name of their family.
+BACKBONES = {V1: ShuffleNetV1, V2: ShuffleNetV2}
 # Full names only: another package's backbone of the same name may be another network.
-_BACKBONES = {f'shufflenet_zoo.{backbone.__name__}': backbone for backbone in (ShuffleNetV1, ShuffleNetV2)}
+_SCOPED_BACKBONES = {f'{SCOPE}.{family}': backbone for family, backbone in BACKBONES.items()}
 _LOSSES = {loss.__name__: loss for loss in (CrossEntropyLoss, LabelSmoothLoss)}
 
 
 def build_classifier(model: Mapping[str, Any]) -> tuple[ImageClassifier, nn.Cell]:
-    """Builds the classifier of a config, and its loss.
+    """Build the classifier of a config, and its loss.
 
     Args:
         model: The config's ``model``. Its data_preprocessor is the data pipeline's affair.
@@ -102,7 +127,7 @@ def build_classifier(model: Mapping[str, Any]) -> tuple[ImageClassifier, nn.Cell
 
 
 def _build(cell: type[nn.Cell], key: str, section: Mapping[str, Any]) -> nn.Cell:
-    """Builds a cell from the arguments in a section of the config."""
+    """Build a cell from the arguments in a section of the config."""
     arguments = {name: value for name, value in section.items() if name != 'type'}
     try:
         return cell(**arguments)
@@ -111,7 +136,7 @@ def _build(cell: type[nn.Cell], key: str, section: Mapping[str, Any]) -> nn.Cell
 
 
 def _build_backbone(section: Mapping[str, Any]) -> ShuffleNet:
-    return _build(choose(section, 'model.backbone', _BACKBONES), 'model.backbone', section)
+    return _build(choose(section, 'model.backbone', _SCOPED_BACKBONES), 'model.backbone', section)
 
 
 def _build_neck(section: Mapping[str, Any]) -> nn.Cell:

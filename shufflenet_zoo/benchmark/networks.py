@@ -5,29 +5,30 @@ from typing import Any
 
 from shufflenet_zoo.benchmark.cases import NUM_CLASSES
 
-_BACKBONES = {'v1': {'type': 'ShuffleNetV1', 'groups': 3}, 'v2': {'type': 'ShuffleNetV2'}}
+# Our networks as named variants.
+OURS = {'ours/v1': 'shufflenet_v1_g3_1.0x', 'ours/v2': 'shufflenet_v2_1.0x'}
 
 
-def _classifier(scope: str, version: str) -> Callable[..., Any]:
+def _ours(name: str) -> Callable[..., Any]:
     def build(**arguments: Any) -> Any:
+        from shufflenet_zoo.backbones import create_model
+
+        return create_model(name, NUM_CLASSES, **arguments)
+
+    return build
+
+
+def _mmpretrain(backbone: dict[str, Any], channels: int) -> Callable[..., Any]:
+    def build() -> Any:
         from mmengine.registry import init_default_scope
         from mmpretrain.registry import MODELS
 
+        from shufflenet_zoo.export.torch_source import Logits
+
         init_default_scope('mmpretrain')
-        backbone = _BACKBONES[version] | arguments
-        backbone['type'] = f'{scope}.{backbone["type"]}'
-        return MODELS.build(
-            {
-                'type': 'ImageClassifier',
-                'backbone': backbone,
-                'neck': {'type': 'GlobalAveragePooling'},
-                'head': {
-                    'type': 'LinearClsHead',
-                    'num_classes': NUM_CLASSES,
-                    'in_channels': {'v1': 960, 'v2': 1024}[version],
-                },
-            }
-        )
+        head = {'type': 'LinearClsHead', 'num_classes': NUM_CLASSES, 'in_channels': channels}
+        neck = {'type': 'GlobalAveragePooling'}
+        return Logits(MODELS.build({'type': 'ImageClassifier', 'backbone': backbone, 'neck': neck, 'head': head}))
 
     return build
 
@@ -50,13 +51,11 @@ def _pytorchcv(name: str) -> Callable[..., Any]:
     return build
 
 
-def _ours_mindspore(version: str) -> Callable[..., Any]:
+def _ours_mindspore(name: str) -> Callable[..., Any]:
     def build() -> Any:
         from shufflenet_zoo.mindspore_impl import create_model
 
-        return create_model(
-            {'v1': 'shufflenet_v1_g3_1.0x', 'v2': 'shufflenet_v2_1.0x'}[version], num_classes=NUM_CLASSES
-        )
+        return create_model(name, NUM_CLASSES)
 
     return build
 
@@ -74,10 +73,9 @@ def _mindcv(name: str) -> Callable[..., Any]:
 
 
 TORCH = {
-    'ours/v1': _classifier('shufflenet_zoo', 'v1'),
-    'ours/v2': _classifier('shufflenet_zoo', 'v2'),
-    'mmpretrain/v1': _classifier('mmpretrain', 'v1'),
-    'mmpretrain/v2': _classifier('mmpretrain', 'v2'),
+    **{network: _ours(name) for network, name in OURS.items()},
+    'mmpretrain/v1': _mmpretrain({'type': 'ShuffleNetV1', 'groups': 3}, 960),
+    'mmpretrain/v2': _mmpretrain({'type': 'ShuffleNetV2'}, 1024),
     'torchvision/v2': _torchvision('shufflenet_v2_x1_0'),
     'torchvision/mobilenet_v2': _torchvision('mobilenet_v2'),
     'torchvision/mobilenet_v3_small': _torchvision('mobilenet_v3_small'),
@@ -85,8 +83,7 @@ TORCH = {
     'pytorchcv/v2': _pytorchcv('shufflenetv2_w1'),
 }
 MINDSPORE = {
-    'ours/v1': _ours_mindspore('v1'),
-    'ours/v2': _ours_mindspore('v2'),
+    **{network: _ours_mindspore(name) for network, name in OURS.items()},
     'mindcv/v1': _mindcv('shufflenet_v1_g3_10'),
     'mindcv/v2': _mindcv('shufflenet_v2_x1_0'),
 }

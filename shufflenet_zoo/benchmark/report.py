@@ -6,6 +6,7 @@ from pathlib import Path
 from shufflenet_zoo.benchmark import roofline
 from shufflenet_zoo.benchmark.cases import Case, Ratio
 from shufflenet_zoo.benchmark.measure import Results
+from shufflenet_zoo.benchmark.networks import OURS
 from shufflenet_zoo.errors import BenchmarkError
 
 _BEGIN, _END = '<!-- tables -->', '<!-- end of tables -->'
@@ -64,7 +65,7 @@ def markdown(results: Results, cases: Sequence[Case], ratios: Sequence[Ratio]) -
 def _roofline(results: Results, cases: Sequence[Case]) -> str:
     """Return the table of what one image costs at least, beside the fastest that was measured."""
     rows = []
-    for network in roofline.NETWORKS:
+    for network in OURS:
         measured = [case for case in cases if (case.network, case.batch, case.engine) == (network, 1, 'openvino')]
         least = roofline.bound(network, results.peaks)
         fastest = min(map(results.median, measured), default=None)

@@ -5,10 +5,9 @@ from dataclasses import dataclass
 
 from shufflenet_zoo.arch.complexity import analyse, total
 from shufflenet_zoo.arch.variants import get_variant
-from shufflenet_zoo.benchmark.cases import IMAGE_SIZE
+from shufflenet_zoo.benchmark.cases import IMAGE_SIZE, NUM_CLASSES
+from shufflenet_zoo.benchmark.networks import OURS
 
-# The networks of the benchmark as named variants.
-NETWORKS = {'ours/v1': 'shufflenet_v1_g3_1.0x', 'ours/v2': 'shufflenet_v2_1.0x'}
 _BYTES = 4
 _REPETITIONS = 10
 
@@ -54,6 +53,6 @@ def _fastest(run) -> float:
 
 
 def bound(network: str, peaks: dict[str, float]) -> Bound:
-    """Return the least time of one of NETWORKS."""
-    cost = total(analyse(get_variant(NETWORKS[network]).plan(), (IMAGE_SIZE, IMAGE_SIZE), num_classes=1000))
+    """Return the least time of one of our networks."""
+    cost = total(analyse(get_variant(OURS[network]).plan(), (IMAGE_SIZE, IMAGE_SIZE), NUM_CLASSES))
     return Bound(cost.multiply_adds / peaks['multiply_adds'] * 1e3, cost.conv_access * _BYTES / peaks['bytes'] * 1e3)

@@ -34,7 +34,11 @@ def prepare(case: Case, threads: int) -> Run:
     images = torch.randn(case.batch, 3, IMAGE_SIZE, IMAGE_SIZE)
     if case.engine == 'training':
         return _training(model, images)
-    model = _logits(model.eval().requires_grad_(False), case.form)
+    model = model.eval().requires_grad_(False)
+    if case.form == 'deploy':
+        from shufflenet_zoo.backbones import to_deploy
+
+        model = to_deploy(model)
     return _ENGINES[case.engine](model, images, threads)
 
 
@@ -44,18 +48,6 @@ def _randomise(model: nn.Module) -> nn.Module:
         if isinstance(module, nn.Conv2d):
             nn.init.kaiming_normal_(module.weight)
     return model
-
-
-def _logits(model: nn.Module, form: str) -> nn.Module:
-    if form == 'deploy':
-        from shufflenet_zoo.backbones import to_deploy
-
-        model = to_deploy(model)
-    if not hasattr(model, 'head'):
-        return model
-    from shufflenet_zoo.export.torch_source import Logits
-
-    return Logits(model).eval()
 
 
 def _without_grad(model: Callable, images: torch.Tensor) -> Run:
@@ -144,22 +136,17 @@ def _openvino(model: nn.Module, images: torch.Tensor, threads: int, int8: bool =
 def _training(model: nn.Module, images: torch.Tensor) -> Run:
     """Make a step of SGD with momentum on the cross-entropy."""
     model.train()
-    logits = _logits_of_training(model)
     optimizer = torch.optim.SGD(model.parameters(), 1e-4, momentum=0.9, weight_decay=4e-5)
     labels = torch.arange(len(images)) % NUM_CLASSES
 
     def run() -> object:
         optimizer.zero_grad()
-        loss = nn.functional.cross_entropy(logits(images), labels)
+        loss = nn.functional.cross_entropy(model(images), labels)
         loss.backward()
         optimizer.step()
         return loss
 
     return run
-
-
-def _logits_of_training(model: nn.Module) -> Callable:
-    return model if not hasattr(model, 'head') else lambda images: model(images, mode='tensor')
 
 
 _ENGINES = {

@@ -138,25 +138,10 @@ class MindSporeNetwork:
 
 def build_cell(subject: Subject, overrides: Mapping[str, Any]) -> Any:
     """Build a mindspore.nn.Cell that maps images to the features of every stage and the logits."""
-    from mindspore import Tensor, nn
+    from shufflenet_zoo.mindspore_impl.classifier import BACKBONES, ClassifierWithFeatures
 
-    from shufflenet_zoo.mindspore_impl.shufflenet_v1 import ShuffleNetV1
-    from shufflenet_zoo.mindspore_impl.shufflenet_v2 import ShuffleNetV2
-
-    class Classifier(nn.Cell):
-        """A backbone, global average pooling and a linear classifier."""
-
-        def __init__(self) -> None:
-            super().__init__()
-            kinds = {kind.__name__: kind for kind in (ShuffleNetV1, ShuffleNetV2)}
-            self.backbone = kinds[subject.family](**{**subject.arguments, **overrides})
-            self.head = nn.CellDict({'fc': nn.Dense(self.backbone.out_channels[-1], subject.num_classes)})
-
-        def construct(self, images: Tensor) -> tuple[Tensor, ...]:
-            features = self.backbone(images)
-            return (*features, self.head['fc'](features[-1].mean((2, 3))))
-
-    return Classifier()
+    backbone = BACKBONES[subject.family](**{**subject.arguments, **overrides})
+    return ClassifierWithFeatures.around(backbone, subject.num_classes)
 
 
 def _build_derivative(model: Any) -> Any:

@@ -57,10 +57,10 @@ def build_ours(weights: Weights) -> Network:
     """Build our PyTorch network with the structure of a layout: no shuffle order is permuted into another."""
     if find_spec('mmcv') is None:
         raise DependencyError('running these weights needs the package mmcv, which is not installed')
-    from shufflenet_zoo import backbones
+    from shufflenet_zoo.registry import MODELS
 
     tensors = decode(weights, weights.plan)
-    backbone = getattr(backbones, weights.layout.family)(**_arguments(weights))
+    backbone = MODELS.get(weights.layout.family)(**_arguments(weights))
     return _canonical_network('shufflenet_zoo', weights, backbone, tensors)
 
 
@@ -71,13 +71,17 @@ def _arguments(weights: Weights) -> dict[str, Any]:
 
 def _canonical_network(provider: str, weights: Weights, backbone: Any, tensors: Mapping[str, np.ndarray]) -> Network:
     """A PyTorch backbone with canonical names, and with a classifier."""
-    from torch import nn
+    from shufflenet_zoo.backbones import ImageClassifier
 
     layout = next(x for x in LAYOUTS if (x.name, x.family) == (CANONICAL, weights.layout.family))
-    backbone.head = nn.ModuleDict({'fc': nn.Linear(_sizes(weights.plan)[1][-1], head_classes(weights) or _ANY_CLASSES)})
-    parts = [[backbone.conv1, backbone.maxpool], *([layer] for layer in backbone.layers)]
+    model = ImageClassifier.around(backbone, head_classes(weights) or _ANY_CLASSES, weights.plan.out_channels[-1])
     loaded = Weights(layout, weights.architecture, tensors)
-    return _torch_network(provider, loaded, backbone, parts, backbone.head['fc'])
+    return _torch_network(provider, loaded, model, _backbone_parts(backbone), model.head.fc)
+
+
+def _backbone_parts(backbone: Any) -> list[list[Any]]:
+    """The stem, the stages and the last convolution of a backbone of either framework, ours or mmpretrain's."""
+    return [[backbone.conv1, backbone.maxpool], *([layer] for layer in backbone.layers)]
 
 
 def _torch_network(
@@ -91,7 +95,7 @@ def _torch_network(
     import torch
 
     state = {
-        key: torch.from_numpy(array.astype(np.int64 if array.dtype.kind == 'i' else np.float64))
+        weights.prefix(key) + key: torch.from_numpy(array.astype(np.int64 if array.dtype.kind == 'i' else np.float64))
         for key, array in weights.tensors.items()
     }
     model.double()
@@ -115,7 +119,7 @@ def _torch_network(
 def _check_loaded(model: str, weights: Weights, missing: Sequence[str], unexpected: Sequence[str]) -> None:
     """Check that a network took all weights and lacks none but counters and parts that the weights have not."""
     absent = {
-        key
+        weights.prefix(key) + key
         for entry in entries(weights.layout, weights.plan, None)
         if entry.optional or not any(k in weights.tensors for k in entry.keys)
         for key in entry.keys
@@ -218,15 +222,11 @@ def _build_mindcv(weights: Weights) -> Network | None:
 
 
 def _build_mindspore(weights: Weights) -> Network:
-    from mindspore import nn
+    from shufflenet_zoo.mindspore_impl.classifier import BACKBONES, ImageClassifier
 
-    from shufflenet_zoo.mindspore_impl.shufflenet_v1 import ShuffleNetV1
-    from shufflenet_zoo.mindspore_impl.shufflenet_v2 import ShuffleNetV2
-
-    backbone = {V1: ShuffleNetV1, V2: ShuffleNetV2}[weights.layout.family](**_arguments(weights))
-    backbone.head = nn.CellDict({'fc': nn.Dense(_sizes(weights.plan)[1][-1], head_classes(weights) or _ANY_CLASSES)})
-    parts = [[backbone.conv1, backbone.maxpool], *([layer] for layer in backbone.layers)]
-    return _mindspore_network('shufflenet_zoo on MindSpore', weights, backbone, parts, backbone.head['fc'])
+    backbone = BACKBONES[weights.layout.family](**_arguments(weights))
+    model = ImageClassifier.around(backbone, head_classes(weights) or _ANY_CLASSES)
+    return _mindspore_network('shufflenet_zoo on MindSpore', weights, model, _backbone_parts(backbone), model.head.fc)
 
 
 def _mindspore_names(model: Any) -> list[str]:
@@ -244,10 +244,11 @@ def _mindspore_network(
     import mindspore
 
     parameters = dict(model.parameters_and_names())
-    missing = [key for key in parameters if key not in weights.tensors]
-    unexpected = [key for key in weights.tensors if key not in parameters]
+    arrays = {weights.prefix(key) + key: array for key, array in weights.tensors.items()}
+    missing = [key for key in parameters if key not in arrays]
+    unexpected = [key for key in arrays if key not in parameters]
     _check_loaded(type(model).__name__, weights, missing, unexpected)
-    for key, array in weights.tensors.items():
+    for key, array in arrays.items():
         parameters[key].set_data(mindspore.Tensor(array.astype(np.float32)))
     model.set_train(False)
 

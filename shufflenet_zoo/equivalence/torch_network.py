@@ -115,24 +115,10 @@ class TorchNetwork:
 
 def build_module(subject: Subject) -> Any:
     """Build a torch.nn.Module that maps images to the features of every stage and the logits."""
-    import torch
-    from torch import nn
+    from shufflenet_zoo.backbones.classifier import ClassifierWithFeatures
+    from shufflenet_zoo.registry import MODELS
 
-    from shufflenet_zoo import backbones
-
-    class Classifier(nn.Module):
-        """A backbone, global average pooling and a linear classifier."""
-
-        def __init__(self) -> None:
-            super().__init__()
-            self.backbone = getattr(backbones, subject.family)(**subject.arguments)
-            self.head = nn.ModuleDict({'fc': nn.Linear(self.backbone.out_channels[-1], subject.num_classes)})
-
-        def forward(self, images: torch.Tensor) -> tuple[torch.Tensor, ...]:
-            features = self.backbone(images)
-            return (*features, self.head['fc'](features[-1].mean((2, 3))))
-
-    return Classifier()
+    return ClassifierWithFeatures.around(MODELS.get(subject.family)(**subject.arguments), subject.num_classes)
 
 
 def tensor_shapes(subject: Subject) -> dict[str, tuple[int, ...]]:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from shufflenet_zoo.arch.variants import VARIANTS, get_variant
+from shufflenet_zoo.arch.variants import VARIANTS, get_variant, list_models
 from shufflenet_zoo.errors import ArgumentError
 
 
@@ -31,3 +31,9 @@ def test_published_accuracies(name, source, top1, top5):
 def test_unknown_variant_is_refused_by_name():
     with pytest.raises(ArgumentError, match='no variant .shufflenet_v2_1x.; there are 47, such as shufflenet_v2_1.*x'):
         get_variant('shufflenet_v2_1x')
+
+
+def test_names_by_pattern():
+    assert list_models() == list(VARIANTS)
+    assert list_models('shufflenet_v1_g3_*') == [name for name in VARIANTS if name.startswith('shufflenet_v1_g3_')]
+    assert not list_models('resnet*')

@@ -10,10 +10,9 @@ from mindspore import nn as ms_nn
 from torch import nn
 
 from helpers.networks import build, randomise
-from shufflenet_zoo.mindspore_impl.shufflenet_v1 import ShuffleNetV1
-from shufflenet_zoo.mindspore_impl.shufflenet_v2 import ShuffleNetV2
+from shufflenet_zoo.arch.architecture import family_of
+from shufflenet_zoo.mindspore_impl.classifier import BACKBONES
 
-BACKBONES = {'shufflenet_zoo.ShuffleNetV1': ShuffleNetV1, 'shufflenet_zoo.ShuffleNetV2': ShuffleNetV2}
 # MindSpore's own words for what PyTorch calls otherwise.
 WORDS = {
     'gamma': 'weight',
@@ -43,7 +42,7 @@ def copy_weights(source: nn.Module, target: ms_nn.Cell) -> None:
 def build_cell(cfg: dict, **overrides) -> ms_nn.Cell:
     """Builds a backbone in MindSpore."""
     arguments = cfg | overrides
-    return BACKBONES[arguments['type']](**{name: value for name, value in arguments.items() if name != 'type'})
+    return BACKBONES[family_of(arguments)](**{name: value for name, value in arguments.items() if name != 'type'})
 
 
 def twins(cfg: dict, **overrides) -> tuple[nn.Module, ms_nn.Cell]:

@@ -7,10 +7,10 @@ import sys
 import mindspore as ms
 import numpy as np
 import pytest
+from helpers.factories import WRONG_ARGUMENTS
 
-from shufflenet_zoo.arch.variants import VARIANTS
 from shufflenet_zoo.errors import ArgumentError, CheckpointError
-from shufflenet_zoo.mindspore_impl import create_model, list_models, save_weights
+from shufflenet_zoo.mindspore_impl import create_model, save_weights
 from shufflenet_zoo.mindspore_impl.onednn import cpu_features
 
 _WITHOUT_TORCH = """
@@ -47,12 +47,6 @@ def test_onednn_is_held_at_avx2_where_that_helps(tmp_path):
     assert run(_SETTING, tmp_path, ONEDNN_MAX_CPU_ISA='SSE41')[-1] == 'SSE41'
 
 
-def test_list_models():
-    assert list_models() == list(VARIANTS)
-    assert list_models('shufflenet_v1_g3_*') == [name for name in VARIANTS if name.startswith('shufflenet_v1_g3_')]
-    assert not list_models('resnet*')
-
-
 @pytest.mark.parametrize('name', ['shufflenet_v1_g3_1.0x', 'shufflenet_v2_megvii_0.5x'])
 def test_models_have_the_classes_and_channels_asked_for(name):
     model = create_model(name, num_classes=7, in_channels=4)
@@ -79,20 +73,7 @@ def test_pretrained_weights(tmp_path, suffix):
         create_model('shufflenet_v1_g3_0.5x', num_classes=4, pretrained=path)
 
 
-@pytest.mark.parametrize(
-    ('arguments', 'message'),
-    [
-        (('shufflenet_v3',), "no variant 'shufflenet_v3'"),
-        (('shufflenet_v2_0.5x', 0), 'num_classes must be a positive integer, got 0'),
-        (('shufflenet_v2_0.5x', 10, True), 'pretrained must be the path'),
-        (('shufflenet_v2_0.5x', 10, None, 0), 'in_channels must be a positive integer, got 0'),
-    ],
-)
-def test_wrong_arguments_are_refused(arguments, message):
+@pytest.mark.parametrize(('arguments', 'options', 'message'), WRONG_ARGUMENTS)
+def test_wrong_arguments_are_refused(arguments, options, message):
     with pytest.raises(ArgumentError, match=message):
-        create_model(*arguments)
-
-
-def test_unknown_backbone_arguments_are_refused():
-    with pytest.raises(ArgumentError, match="no argument 'groups'"):
-        create_model('shufflenet_v2_0.5x', groups=3)
+        create_model(*arguments, **options)

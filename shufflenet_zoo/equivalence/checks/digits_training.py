@@ -19,19 +19,21 @@ BATCH_SIZE = 64
 # Every pixel of the 8x8 images becomes 2x2.
 _ENLARGEMENT = 2
 _MEAN, _STD = 78.0, 96.0
+_LABEL_SMOOTHING = 0.1
 _SEED = 0
 
 
 def check_digits(subject: Subject, mutation: Mutation | None = None) -> Outcome:
     """Train the network, with a stem for small images, on scikit-learn's digits."""
     overrides = mutation.overrides(subject) if mutation else {}
-    backbone = {key: value for key, value in subject.backbone.items() if key not in ('out_indices', 'init_cfg')}
-    backbone |= {'small_stem': True, 'in_channels': 3}
-    model = build_torch_model(model_config(backbone))
+    arguments = {key: value for key, value in subject.arguments.items() if key != 'out_indices'}
+    arguments |= {'small_stem': True, 'in_channels': 3}
+    model = _build_torch(subject.family, arguments)
     weights = {name.removeprefix('backbone.'): tensor.numpy().copy() for name, tensor in model.state_dict().items()}
     torch_losses, torch_accuracy = _train_torch(model)
-    own = Subject(subject.name, backbone, len(digits.CLASSES))
-    losses, accuracy = _train_mindspore(model_config({**backbone, **overrides}), own.convert(weights, 'mindspore'))
+    own = Subject(subject.name, {'type': subject.family, **arguments}, len(digits.CLASSES))
+    twin = _build_mindspore(subject.family, {**arguments, **overrides}, own.convert(weights, 'mindspore'))
+    losses, accuracy = _train_mindspore(twin)
     first = abs(losses[0] - torch_losses[0]) / torch_losses[0]
     case = f'{EPOCHS} epochs, {len(losses)} iterations'
     found = (
@@ -46,21 +48,6 @@ def check_digits(subject: Subject, mutation: Mutation | None = None) -> Outcome:
         ),
     )
     return Outcome(found, (Curve('PyTorch', tuple(torch_losses)), Curve('MindSpore', tuple(losses))))
-
-
-def model_config(backbone: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the config of the classifier."""
-    return {
-        'type': 'ImageClassifier',
-        'backbone': dict(backbone),
-        'neck': {'type': 'GlobalAveragePooling'},
-        'head': {
-            'type': 'LinearClsHead',
-            'num_classes': len(digits.CLASSES),
-            'in_channels': 'auto',
-            'loss': {'type': 'LabelSmoothLoss', 'label_smooth_val': 0.1, 'mode': 'original'},
-        },
-    }
 
 
 def _optimizer_config() -> dict[str, Any]:
@@ -112,21 +99,29 @@ def _accuracy(logits: np.ndarray, labels: np.ndarray) -> float:
     return 100 * float((logits.argmax(1) == labels).mean()) if np.isfinite(logits).all() else math.nan
 
 
-def build_torch_model(config: Mapping[str, Any]) -> Any:
-    """Build mmpretrain's classifier with freshly drawn weights."""
+def _build_torch(family: str, arguments: Mapping[str, Any]) -> Any:
+    """Build the classifier with freshly drawn weights."""
     import torch
-    from mmengine.config import Config
-    from mmpretrain.registry import MODELS
-    from mmpretrain.utils import register_all_modules
 
-    from shufflenet_zoo.jobs.config import fill_channels
+    from shufflenet_zoo.backbones import ImageClassifier
+    from shufflenet_zoo.registry import MODELS
 
-    register_all_modules()
-    filled = Config({'model': dict(config)})
-    fill_channels(filled)
     torch.manual_seed(_SEED)
-    model = MODELS.build(filled.model)
+    model = ImageClassifier.around(MODELS.get(family)(**arguments), len(digits.CLASSES))
     model.init_weights()
+    return model
+
+
+def _build_mindspore(family: str, arguments: Mapping[str, Any], weights: Mapping[str, np.ndarray]) -> Any:
+    """Build the classifier with given weights, for Graph mode."""
+    import mindspore as ms
+
+    from shufflenet_zoo.mindspore_impl.classifier import BACKBONES, ImageClassifier
+
+    ms.set_context(mode=ms.GRAPH_MODE)
+    model = ImageClassifier.around(BACKBONES[family](**arguments), len(digits.CLASSES))
+    for name, parameter in model.parameters_and_names():
+        parameter.set_data(ms.Tensor(weights[name.removeprefix('backbone.')]))
     return model
 
 
@@ -135,15 +130,15 @@ def _train_torch(model: Any) -> tuple[list[float], float]:
     import torch
     from mmengine.optim import build_optim_wrapper
     from mmengine.registry import PARAM_SCHEDULERS
-    from mmpretrain.structures import DataSample
+    from mmpretrain.models.losses import LabelSmoothLoss
 
+    criterion = LabelSmoothLoss(_LABEL_SMOOTHING, mode='original')
     wrapper = build_optim_wrapper(model, _optimizer_config())
     schedules = [PARAM_SCHEDULERS.build({**item, 'optimizer': wrapper}) for item in _schedule_config(_iterations())]
     losses = []
     model.train()
     for images, labels in _batches():
-        samples = [DataSample().set_gt_label(int(label)) for label in labels]
-        loss = model(torch.from_numpy(images), samples, mode='loss')['loss']
+        loss = criterion(model(torch.from_numpy(images)), torch.from_numpy(labels).long())
         wrapper.update_params(loss)
         losses.append(loss.item())
         for schedule in schedules:
@@ -151,27 +146,23 @@ def _train_torch(model: Any) -> tuple[list[float], float]:
     model.eval()
     images, labels = _load('test')
     with torch.no_grad():
-        logits = model.head(model.extract_feat(torch.from_numpy(images))).numpy()
+        logits = model(torch.from_numpy(images)).numpy()
     return losses, _accuracy(logits, labels)
 
 
-def _train_mindspore(config: Mapping[str, Any], weights: Mapping[str, np.ndarray]) -> tuple[list[float], float]:
-    """Train in MindSpore, in Graph mode; return the losses and the final accuracy."""
+def _train_mindspore(model: Any) -> tuple[list[float], float]:
+    """Train in MindSpore; return the losses and the final accuracy."""
     import mindspore as ms
 
-    from shufflenet_zoo.mindspore_impl.classifier import build_classifier
+    from shufflenet_zoo.mindspore_impl.losses import LabelSmoothLoss
     from shufflenet_zoo.mindspore_impl.training.optimizers import build_optimizer
     from shufflenet_zoo.mindspore_impl.training.schedules import LearningRates
     from shufflenet_zoo.mindspore_impl.training.train_step import EvalStep, TrainStep
 
-    ms.set_context(mode=ms.GRAPH_MODE)
-    model, loss = build_classifier(config)
-    for name, parameter in model.parameters_and_names():
-        parameter.set_data(ms.Tensor(weights[name.removeprefix('backbone.')]))
     optimizer = build_optimizer(model, _optimizer_config())
     iterations = _iterations()
     rates = LearningRates(_schedule_config(iterations), optimizer.base_lrs, iterations // EPOCHS, EPOCHS, iterations)
-    step = TrainStep(model, loss, optimizer, None, None)
+    step = TrainStep(model, LabelSmoothLoss(_LABEL_SMOOTHING), optimizer, None, None)
     losses = []
     for images, labels in _batches():
         optimizer.set_lrs(list(rates.values))
