@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from shufflenet_zoo.arch import STEM_OUTPUT, Architecture, V1Unit, V2Unit
+from shufflenet_zoo.backbones.checkpointing import run_checkpointed
 from shufflenet_zoo.backbones.layers import LayerConfig, max_pool
 from shufflenet_zoo.backbones.loading import load_pretrained
 from shufflenet_zoo.backbones.tracing import is_recorded, stores_pixels
@@ -46,6 +47,41 @@ def channels_last_on_cpu(x: Tensor) -> Tensor:
 # Leaves of symbolic traces, whose inputs have neither shape nor device.
 torch.fx.wrap('check_images')
 torch.fx.wrap('channels_last_on_cpu')
+
+
+class Unit(BaseModule):
+    """What a network is made of. Users build one from upstream's arguments, a network from its plan."""
+
+    @classmethod
+    def from_plan(cls, unit: V1Unit | V2Unit, layer_cfg: LayerConfig, with_cp: bool) -> 'Unit':
+        """Build the unit of a plan.
+
+        Args:
+            unit: The plan.
+            layer_cfg: How its layers are made.
+            with_cp: Whether to recompute the activations in the backward pass rather than keep them.
+        """
+        module = cls.__new__(cls)
+        BaseModule.__init__(module)
+        module._build(unit, layer_cfg, with_cp)
+        return module
+
+    def _build(self, unit: V1Unit | V2Unit, layer_cfg: LayerConfig, with_cp: bool) -> None:
+        self.unit = unit
+        self.with_cp = with_cp
+        self._add_layers(layer_cfg)
+
+    @abstractmethod
+    def _add_layers(self, layer_cfg: LayerConfig) -> None:
+        """Make the layers of the unit's plan."""
+
+    @abstractmethod
+    def _forward(self, x: Tensor) -> Tensor:
+        """Compute the output."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map (N, in_channels, H, W) to (N, out_channels, ceil(H / stride), ceil(W / stride))."""
+        return run_checkpointed(self, self._forward, x) if self.with_cp else self._forward(x)
 
 
 class ShuffleNet(BaseModule):

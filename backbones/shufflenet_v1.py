@@ -4,12 +4,10 @@ from collections.abc import Sequence
 from typing import Any
 
 import torch
-from mmengine.model import BaseModule
 from torch import Tensor, nn
 
 from shufflenet_zoo.arch import V1, Architecture, V1Unit
-from shufflenet_zoo.backbones.base import ShuffleNet
-from shufflenet_zoo.backbones.checkpointing import run_checkpointed
+from shufflenet_zoo.backbones.base import ShuffleNet, Unit
 from shufflenet_zoo.backbones.layers import LayerConfig, channel_shuffle, shortcut_pool
 from shufflenet_zoo.registry import MODELS
 
@@ -17,7 +15,7 @@ _BN = {'type': 'BN'}
 _RELU = {'type': 'ReLU'}
 
 
-class ShuffleUnit(BaseModule):
+class ShuffleUnit(Unit):
     """A ShuffleNet V1 unit (Figure 2b with combine='add', Figure 2c with 'concat').
 
     The shuffle sits behind the depthwise convolution; before it, as in the figure, it computes the same up to the
@@ -56,17 +54,8 @@ class ShuffleUnit(BaseModule):
         plan = V1Unit(in_channels, out_channels, groups, first_block, combine, **unit)
         self._build(plan, LayerConfig(conv_cfg, norm_cfg, act_cfg), with_cp)
 
-    @classmethod
-    def from_plan(cls, unit: V1Unit, layer_cfg: LayerConfig, with_cp: bool) -> 'ShuffleUnit':
-        """Build the unit of a plan."""
-        module = cls.__new__(cls)
-        BaseModule.__init__(module)
-        module._build(unit, layer_cfg, with_cp)
-        return module
-
-    def _build(self, unit: V1Unit, layer_cfg: LayerConfig, with_cp: bool) -> None:
-        self.unit = unit
-        self.with_cp = with_cp
+    def _add_layers(self, layer_cfg: LayerConfig) -> None:
+        unit = self.unit
         self.g_conv_1x1_compress = layer_cfg.conv(unit.compress)
         self.depthwise_conv3x3_bn = layer_cfg.conv(unit.depthwise)
         self.g_conv_1x1_expand = layer_cfg.conv(unit.expand)
@@ -82,10 +71,6 @@ class ShuffleUnit(BaseModule):
         if self.unit.combine == 'add':
             return self.act(x + out)
         return torch.cat((self.avgpool(x), self.act(out)), 1)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Maps (N, in_channels, H, W) to (N, out_channels, ceil(H / stride), ceil(W / stride))."""
-        return run_checkpointed(self, self._forward, x) if self.with_cp else self._forward(x)
 
 
 @MODELS.register_module()

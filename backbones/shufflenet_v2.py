@@ -4,12 +4,10 @@ from collections.abc import Sequence
 from typing import Any
 
 import torch
-from mmengine.model import BaseModule
 from torch import Tensor, nn
 
 from shufflenet_zoo.arch import V2, Architecture, V2Unit
-from shufflenet_zoo.backbones.base import ShuffleNet
-from shufflenet_zoo.backbones.checkpointing import run_checkpointed
+from shufflenet_zoo.backbones.base import ShuffleNet, Unit
 from shufflenet_zoo.backbones.layers import LayerConfig, SqueezeExcitation, channel_shuffle
 from shufflenet_zoo.registry import MODELS
 
@@ -17,7 +15,7 @@ _BN = {'type': 'BN'}
 _RELU = {'type': 'ReLU'}
 
 
-class InvertedResidual(BaseModule):
+class InvertedResidual(Unit):
     """A ShuffleNet V2 unit (Figure 3c, with a projection Figure 3d).
 
     Args:
@@ -52,17 +50,8 @@ class InvertedResidual(BaseModule):
         plan = V2Unit(in_channels, out_channels, stride, **unit)
         self._build(plan, LayerConfig(conv_cfg, norm_cfg, act_cfg), with_cp)
 
-    @classmethod
-    def from_plan(cls, unit: V2Unit, layer_cfg: LayerConfig, with_cp: bool) -> 'InvertedResidual':
-        """Build the unit of a plan."""
-        module = cls.__new__(cls)
-        BaseModule.__init__(module)
-        module._build(unit, layer_cfg, with_cp)
-        return module
-
-    def _build(self, unit: V2Unit, layer_cfg: LayerConfig, with_cp: bool) -> None:
-        self.unit = unit
-        self.with_cp = with_cp
+    def _add_layers(self, layer_cfg: LayerConfig) -> None:
+        unit = self.unit
         if unit.project:
             self.branch1 = nn.Sequential(*map(layer_cfg.conv, unit.branch1))
         if unit.pre_depthwise:
@@ -90,10 +79,6 @@ class InvertedResidual(BaseModule):
             shortcut, x = x.split((self.unit.mid_channels, x.shape[1] - self.unit.mid_channels), 1)
             out = torch.cat((shortcut, self._main(x)), 1)
         return channel_shuffle(out, 2, self.training) if self.unit.shuffle == 'interleave' else out
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Maps (N, in_channels, H, W) to (N, out_channels, ceil(H / stride), ceil(W / stride))."""
-        return run_checkpointed(self, self._forward, x) if self.with_cp else self._forward(x)
 
 
 @MODELS.register_module()
