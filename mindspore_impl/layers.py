@@ -10,6 +10,7 @@ from mindspore import Tensor, nn, ops
 from mindspore.common.initializer import Normal, initializer
 
 from shufflenet_zoo.arch import Conv
+from shufflenet_zoo.arch.channels import interleave
 from shufflenet_zoo.errors import ArgumentError
 
 # Scopes that may stand before a layer's type, because OpenMMLab's registries resolve them.
@@ -258,7 +259,7 @@ class ChannelShuffle(nn.Cell):
 
     def __init__(self, channels: int, rows: int) -> None:
         super().__init__()
-        order = np.arange(channels, dtype=np.int32).reshape(rows, -1).T.ravel()
+        order = interleave(np.arange(channels, dtype=np.int32), rows)
         self.order = Tensor(order)
         self.inverse = Tensor(np.argsort(order).astype(np.int32))
         self.gather = ops.Gather()

@@ -1,8 +1,8 @@
 """The architecture of ShuffleNet V1 and V2 as data; nothing here imports a framework.
 
 ``units`` has the units with their convolutions, ``plans`` resolves a network's arguments into a plan,
-``architecture`` is a network as one value, ``variants`` names the networks, ``complexity`` counts them, ``routes``
-follows channels through their shuffles.
+``architecture`` is a network as one value, ``variants`` names the networks, ``complexity`` counts them, ``channels``
+follows channels through their shuffles, and ``routes`` finds what convolutions read once the shuffles are gone.
 """
 
 from shufflenet_zoo.arch.architecture import SCOPE, V1, V2, Architecture, feature_channels, plan_backbone

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from shufflenet_zoo.arch import V1Unit, V2Unit
+from shufflenet_zoo.arch.channels import StageFlow, follow_stage, shuffle_sources
 
 
 @dataclass(frozen=True)
@@ -63,15 +64,13 @@ def route_stage(units: Sequence[V2Unit], reorder: bool) -> StageRoutes:
         units: The units of a V2 stage; the first one projects.
         reorder: Whether the sources may store their channels in another order than the branches with shuffles do.
     """
-    reads, output = _follow(units)
-    widths = [units[0].shortcut_channels, *(unit.main_out_channels for unit in units)]
-    reader = [np.empty(width, dtype=int) for width in widths]
-    for index, channels in enumerate([*reads, output]):
-        for source, channel in channels:
-            reader[source][channel] = index
-    orders = tuple(np.argsort(r, kind='stable') if reorder else np.arange(len(r)) for r in reader)
-    *unit_reads, stage_output = (_read(channels, orders) for channels in [*reads, output])
-    return StageRoutes(orders, tuple(unit_reads), stage_output)
+    flow = follow_stage(units)
+    orders = tuple(
+        np.argsort(flow.readers[channels], kind='stable') if reorder else np.arange(len(channels))
+        for channels in flow.added
+    )
+    *reads, output = (_read(_in_sources(flow, channels), orders) for channels in (*flow.reads, flow.output))
+    return StageRoutes(orders, tuple(reads), output)
 
 
 def route_bottleneck(unit: V1Unit, reorder: bool) -> tuple[np.ndarray, Read]:
@@ -85,7 +84,7 @@ def route_bottleneck(unit: V1Unit, reorder: bool) -> tuple[np.ndarray, Read]:
         The stored order of the bottleneck's channels, and what the second grouped convolution reads, group by group.
     """
     channels = np.arange(unit.mid_channels)
-    shuffled = channels.reshape(unit.shuffle_groups, -1).T.ravel()
+    shuffled = shuffle_sources(unit)
     producer = channels // (unit.mid_channels // unit.compress_groups)
     reader = np.argsort(shuffled) // (unit.mid_channels // unit.groups)
     order = np.lexsort((reader, producer)) if reorder else channels
@@ -109,28 +108,11 @@ def _join(slices: Sequence[Slice]) -> tuple[Slice, ...]:
     return tuple(joined)
 
 
-def _follow(units: Sequence[V2Unit]) -> tuple[list[np.ndarray], np.ndarray]:
-    """Return what every unit but the first, and a layer behind them, reads as rows of (source, channel)."""
-
-    def source(index: int, width: int) -> np.ndarray:
-        return np.stack([np.full(width, index), np.arange(width)], axis=1)
-
-    x = _combine(units[0], source(0, units[0].shortcut_channels), source(1, units[0].main_out_channels))
-    reads = []
-    for index, unit in enumerate(units[1:], start=2):
-        if unit.splits_even_odd:
-            kept, read = x[::2], x[1::2]
-        else:
-            kept, read = x[: unit.mid_channels], x[unit.mid_channels :]
-        reads.append(read)
-        x = _combine(unit, kept, source(index, unit.main_out_channels))
-    return reads, x
-
-
-def _combine(unit: V2Unit, shortcut: np.ndarray, main: np.ndarray) -> np.ndarray:
-    """Return the unit's output: the concatenated branches, shuffled if the unit shuffles."""
-    x = np.concatenate([shortcut, main])
-    return x.reshape(2, -1, 2).swapaxes(0, 1).reshape(-1, 2) if unit.shuffle == 'interleave' else x
+def _in_sources(flow: StageFlow, channels: np.ndarray) -> np.ndarray:
+    """Turn a stage's channels into rows of (source, channel of the source)."""
+    starts = np.array([source[0] for source in flow.added])
+    sources = np.searchsorted(starts, channels, side='right') - 1
+    return np.stack([sources, channels - starts[sources]], axis=1)
 
 
 def _read(channels: np.ndarray, orders: Sequence[np.ndarray]) -> Read:

@@ -7,19 +7,20 @@ identical or reversed here; the second follows from where each network's shuffle
 channel and its counterpart must come from corresponding groups of the first 1x1 convolution and go to corresponding
 groups of the second. Where the numbers of such channels differ for any pair of groups, no permutation exists.
 
-In V2 every convolution that adds channels to the stream leaves their order free, and only these do. A channel's fate
-is which units of its stage hand it on unchanged and which consume it; the canonical channel and its counterpart must
-come from the same convolution and have the same fate. Where the numbers of such channels differ, no permutation
+In V2 every convolution that adds channels to the stream leaves their order free, and only these do. The units of a
+stage hand a channel on unchanged until the main branch of one reads it; the canonical channel and its counterpart must
+come from the same convolution and have the same reader. Where the numbers of such channels differ, no permutation
 exists.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from shufflenet_zoo.arch import Plan, V1Unit, V2Unit
+from shufflenet_zoo.arch.channels import StageFlow, follow_stage, shuffle_sources
 from shufflenet_zoo.errors import ShuffleNetZooError
 
 _V1_SHUFFLED_UNIT = ('g_conv_1x1_compress', 'depthwise_conv3x3_bn', 'g_conv_1x1_expand')
@@ -27,11 +28,6 @@ _V1_SHUFFLED_UNIT = ('g_conv_1x1_compress', 'depthwise_conv3x3_bn', 'g_conv_1x1_
 
 class PermutationError(ShuffleNetZooError):
     """No permutation of channels makes two networks equal."""
-
-
-def shuffle_sources(unit: V1Unit) -> np.ndarray:
-    """Returns for every channel behind a unit's shuffle the channel before it that it comes from."""
-    return np.arange(unit.mid_channels).reshape(unit.shuffle_groups, -1).T.ravel()
 
 
 def conv_index(groups: int, inputs: np.ndarray | None, outputs: np.ndarray | None) -> np.ndarray | None:
@@ -102,52 +98,14 @@ def match_bottleneck(canonical: V1Unit, other: V1Unit, is_reversed: bool) -> np.
     return order
 
 
-@dataclass(frozen=True)
-class _Flow:
-    """How channels pass through a V2 stage; every channel that a convolution adds has a number of its own.
-
-    Attributes:
-        added: The channels that the projection and each unit's main branch add.
-        main_inputs: What the main branch of every unit but the first takes.
-        output: What the stage gives.
-        fates: For every channel, 'i' for each unit that hands it on and 'm' where a main branch consumes it.
-    """
-
-    added: list[np.ndarray]
-    main_inputs: list[np.ndarray]
-    output: np.ndarray
-    fates: list[str]
-
-
-def _follow_channels(stage: Sequence[V2Unit]) -> _Flow:
-    sizes = [stage[0].shortcut_channels, *(unit.main_out_channels for unit in stage)]
-    ends = np.cumsum([0, *sizes])
-    added = [np.arange(start, start + size) for start, size in zip(ends, sizes, strict=False)]
-    fates = [''] * ends[-1]
-
-    def merge(unit: V2Unit, first: np.ndarray, second: np.ndarray) -> np.ndarray:
-        both = np.concatenate([first, second])
-        return both.reshape(2, -1).T.ravel() if unit.shuffle == 'interleave' else both
-
-    stream, main_inputs = merge(stage[0], *added[:2]), []
-    for unit, new in zip(stage[1:], added[2:], strict=True):
-        kept, taken = (stream[0::2], stream[1::2]) if unit.splits_even_odd else np.split(stream, 2)
-        for channels, mark in ((kept, 'i'), (taken, 'm')):
-            for channel in channels:
-                fates[channel] += mark
-        main_inputs.append(taken)
-        stream = merge(unit, kept, new)
-    return _Flow(added, main_inputs, stream, fates)
-
-
-def _match_flows(canonical: _Flow, other: _Flow) -> np.ndarray | None:
+def _match_flows(canonical: StageFlow, other: StageFlow) -> np.ndarray | None:
     """Finds for every channel its counterpart in the other network's stage; None if there is none for some."""
-    counterparts = np.empty(len(canonical.fates), int)
+    counterparts = np.empty(len(canonical.readers), int)
     for channels in canonical.added:
-        by_fate = [sorted(channels, key=flow.fates.__getitem__) for flow in (canonical, other)]
-        if any(canonical.fates[a] != other.fates[b] for a, b in zip(*by_fate, strict=True)):
+        by_reader = [channels[np.argsort(flow.readers[channels], kind='stable')] for flow in (canonical, other)]
+        if (canonical.readers[by_reader[0]] != other.readers[by_reader[1]]).any():
             return None
-        counterparts[by_fate[0]] = by_fate[1]
+        counterparts[by_reader[0]] = by_reader[1]
     return counterparts
 
 
@@ -221,8 +179,8 @@ class ChannelOrders:
         self._convs[expand] = (expand_inputs, self._stream(unit.expand_channels))
 
     def _match_v2_stage(self, index: int, stage: Sequence[V2Unit], shuffle: str) -> None:
-        canonical = _follow_channels(stage)
-        other = _follow_channels([replace(unit, shuffle=shuffle) for unit in stage])
+        canonical = follow_stage(stage)
+        other = follow_stage([replace(unit, shuffle=shuffle) for unit in stage])
         counterparts = _match_flows(canonical, other)
         if counterparts is None:
             raise PermutationError(
@@ -237,7 +195,7 @@ class ChannelOrders:
         self._convs[f'{first}.branch1.1'] = (inputs, projection)
         main_inputs = [
             inputs,
-            *(_order_of(counterparts, *lists) for lists in zip(canonical.main_inputs, other.main_inputs, strict=True)),
+            *(_order_of(counterparts, *lists) for lists in zip(canonical.reads, other.reads, strict=True)),
         ]
         middle = np.arange(stage[0].mid_channels)
         for j, (taken, added) in enumerate(zip(main_inputs, mains, strict=True)):
