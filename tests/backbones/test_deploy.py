@@ -7,7 +7,9 @@ import re
 import numpy as np
 import pytest
 import torch
-from helpers.networks import STRUCTURES, V1, V2, build, images, randomise
+from helpers.compare import difference
+from helpers.networks import STRUCTURES, V1, V2, build, images
+from helpers.signal import carry_signal
 from torch import nn
 
 from shufflenet_zoo.arch.variants import VARIANTS
@@ -44,16 +46,10 @@ def every(cfgs: dict) -> pytest.MarkDecorator:
     return pytest.mark.parametrize('cfg', cfgs.values(), ids=cfgs)
 
 
-def difference(features, expected) -> float:
-    """Largest difference of any output, relative to the largest value of that output."""
-    assert len(features) == len(expected)
-    return max(float((a - b).abs().max() / b.abs().max()) for a, b in zip(features, expected, strict=True))
-
-
 @torch.no_grad()
 def check(cfg: dict, height: int = 64, width: int = 64, batch: int = 2, **overrides) -> nn.Module:
     """Compares in double precision, where rounding hides nothing, and in single precision, where users are."""
-    model = randomise(build(cfg, **overrides))
+    model = carry_signal(build(cfg, **overrides)).eval()
     x = images(cfg, height, width, batch)
     deployed, found = to_deploy(model), model(x)
     precise = copy.deepcopy(model).double()
@@ -86,7 +82,7 @@ def test_every_image_size(cfg, height, width, batch):
 @pytest.mark.parametrize('norm', RIGID_NORMS.values(), ids=RIGID_NORMS)
 def test_other_norms_stay_and_the_rest_is_rewritten(cfg, norm):
     deployed = check(cfg, norm_cfg=norm)
-    kinds = {type(module) for module in randomise(build(cfg, norm_cfg=norm)).modules()}
+    kinds = {type(module) for module in carry_signal(build(cfg, norm_cfg=norm)).eval().modules()}
     for kind in kinds & {nn.GroupNorm, nn.BatchNorm2d}:
         assert any(type(module) is kind for module in deployed.modules())
 
@@ -105,7 +101,7 @@ def test_slopes_by_channel_follow_their_channels():
     for module in model.layers.modules():
         if hasattr(module, 'unit') and module.unit.adds_residual:
             module.act = nn.PReLU(module.unit.main_out_channels)
-    randomise(model)
+    carry_signal(model).eval()
     for module in model.modules():
         if isinstance(module, nn.PReLU):
             nn.init.uniform_(module.weight, 0, 1)
@@ -131,7 +127,7 @@ def test_nothing_is_left_of_batchnorm_and_shuffles(cfg):
 
 @every({'v1': V1, 'v2': V2 | {'se': True, 'residual': True}})
 def test_the_original_stays_untouched(cfg):
-    model = randomise(build(cfg)).train()
+    model = carry_signal(build(cfg)).train()
     before = copy.deepcopy(model.state_dict())
     modes = [module.training for module in model.modules()]
     deployed = to_deploy(model)
@@ -146,7 +142,7 @@ def test_the_original_stays_untouched(cfg):
 
 
 def test_precision_is_kept():
-    model = randomise(build(V2)).double()
+    model = carry_signal(build(V2)).eval().double()
     x = images(V2).double()
     deployed = to_deploy(model)
     assert {parameter.dtype for parameter in deployed.parameters()} == {torch.float64}
@@ -171,7 +167,7 @@ def classifier(backbone: dict) -> nn.Module:
 
 @every({'v1': V1, 'v2': V2})
 def test_whole_classifier(cfg):
-    model = randomise(classifier(cfg))
+    model = carry_signal(classifier(cfg)).eval()
     deployed = to_deploy(model)
     x = images(cfg)
     with torch.no_grad():
@@ -181,7 +177,7 @@ def test_whole_classifier(cfg):
 
 @every({'v1': V1, 'v2': V2 | {'out_indices': ('stem', 0, 3)}})
 def test_trace_scripts_and_saves(cfg):
-    deployed = to_deploy(randomise(build(cfg)))
+    deployed = to_deploy(carry_signal(build(cfg)).eval())
     x = images(cfg)
     traced = torch.jit.freeze(torch.jit.trace(deployed, x))
     buffer = io.BytesIO()
@@ -194,7 +190,7 @@ def test_trace_scripts_and_saves(cfg):
 
 @every({'v1': V1 | {'out_indices': (0,)}, 'v2-ceil': STRUCTURES['v2-ceil-pool'] | {'out_indices': (1, 3)}})
 def test_export_takes_any_batch_and_size(cfg):
-    deployed = to_deploy(randomise(build(cfg)))
+    deployed = to_deploy(carry_signal(build(cfg)).eval())
     batch = torch.export.Dim('batch')
     height, width = (torch.export.Dim(name, min=36) for name in ('height', 'width'))
     program = torch.export.export(
@@ -223,7 +219,7 @@ def test_compiled_graph_is_not_the_exported_one():
 
 
 def test_compiles_without_a_graph_break():
-    deployed = to_deploy(randomise(build(V2)))
+    deployed = to_deploy(carry_signal(build(V2)).eval())
     x = images(V2)
     compiled = torch.compile(deployed, fullgraph=True, backend='aot_eager')
     with torch.no_grad():

@@ -2,7 +2,8 @@
 
 import pytest
 import torch
-from helpers.networks import V1, V2, build, carry_signal, images
+from helpers.networks import V1, V2, build, images
+from helpers.signal import carry_signal
 
 
 @pytest.mark.parametrize(

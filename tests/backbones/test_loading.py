@@ -4,6 +4,7 @@ import logging
 
 import pytest
 import torch
+from helpers.signal import carry_signal
 from mmengine.logging import MMLogger
 
 from shufflenet_zoo.backbones import ShuffleNetV1, ShuffleNetV2
@@ -32,18 +33,6 @@ def log():
     logger.removeHandler(handler)
 
 
-def randomised(model, seed=0):
-    """Give every parameter and statistic its own values, so that no exchange goes unnoticed."""
-    generator = torch.Generator().manual_seed(seed)
-    for name, value in model.state_dict().items():
-        if value.dtype.is_floating_point:
-            fan_in = value[0].numel() if value.dim() > 1 else 1
-            noise = torch.randn(value.shape, generator=generator) / fan_in**0.5
-            value.copy_(noise.abs() + 0.5 if name.endswith('running_var') else noise)
-    model.eval()  # mmpretrain's returns nothing
-    return model
-
-
 def save(path, state_dict, prefix='', **more):
     torch.save({'state_dict': {f'{prefix}{name}': value for name, value in state_dict.items()} | more}, path)
     return str(path)
@@ -64,7 +53,7 @@ def assert_same_features(ours, theirs, images=None):
 
 @pytest.mark.parametrize('cls, arguments', [(ShuffleNetV1, V1), (ShuffleNetV2, V2)])
 def test_own_classifier(cls, arguments, tmp_path, log):
-    source = randomised(cls(**arguments))
+    source = carry_signal(cls(**arguments)).eval()
     path = save(tmp_path / 'own.pth', source.state_dict(), 'backbone.', **{'head.fc.weight': torch.zeros(10, 4)})
     loaded = load(cls, path, **arguments)
     for name, value in source.state_dict().items():
@@ -76,14 +65,16 @@ def test_own_classifier(cls, arguments, tmp_path, log):
 @pytest.mark.parametrize('name, cls', [('ShuffleNetV1', ShuffleNetV1), ('ShuffleNetV2', ShuffleNetV2)])
 def test_mmpretrain(name, cls, tmp_path):
     backbones = pytest.importorskip('mmpretrain.models.backbones')
-    theirs = randomised(getattr(backbones, name)(widen_factor=0.5, out_indices=(0, 1, 2)))
+    theirs = carry_signal(getattr(backbones, name)(widen_factor=0.5, out_indices=(0, 1, 2)))
+    theirs.eval()
     path = save(tmp_path / 'theirs.pth', theirs.state_dict(), 'backbone.')
     assert_same_features(load(cls, path, widen_factor=0.5, out_indices=(0, 1, 2)), theirs)
 
 
 def test_torchvision(tmp_path):
     models = pytest.importorskip('torchvision.models')
-    theirs = randomised(models.shufflenet_v2_x0_5())
+    theirs = carry_signal(models.shufflenet_v2_x0_5())
+    theirs.eval()
     torch.save(theirs.state_dict(), tmp_path / 'theirs.pth')
     ours = load(ShuffleNetV2, tmp_path / 'theirs.pth', widen_factor=0.5, out_indices=3)
 
@@ -106,7 +97,7 @@ def megvii_file(path, source, backbone):
 
 def test_megvii_v2(tmp_path):
     arguments = {key: value for key, value in MEGVII_V2.items() if key != 'out_indices'}
-    source = randomised(ShuffleNetV2(**MEGVII_V2))
+    source = carry_signal(ShuffleNetV2(**MEGVII_V2)).eval()
     path = megvii_file(tmp_path / 'v2.pth', source, arguments | {'type': 'ShuffleNetV2'})
     assert_same_features(load(ShuffleNetV2, path, **MEGVII_V2), source)
     with pytest.raises(CheckpointError, match=r"v2\.pth.*down_unit='keep', shuffle='even_odd'"):
@@ -116,14 +107,16 @@ def test_megvii_v2(tmp_path):
 def test_megvii_v2_of_equal_shapes(tmp_path):
     """At 0.5x both units have the same shapes, and the shuffles differ all the same."""
     arguments = {'widen_factor': 0.5, 'down_unit': 'keep', 'shuffle': 'even_odd'}
-    path = megvii_file(tmp_path / 'v2.pth', randomised(ShuffleNetV2(**arguments)), arguments | {'type': 'ShuffleNetV2'})
+    path = megvii_file(
+        tmp_path / 'v2.pth', carry_signal(ShuffleNetV2(**arguments)), arguments | {'type': 'ShuffleNetV2'}
+    )
     with pytest.raises(CheckpointError, match=r"v2\.pth.*computes with shuffle='even_odd'"):
         load(ShuffleNetV2, path, widen_factor=0.5)
 
 
 def test_megvii_v1_into_the_papers_order(tmp_path):
     arguments = V1 | {'shuffle_order': 'megvii'}
-    source = randomised(ShuffleNetV1(**arguments))
+    source = carry_signal(ShuffleNetV1(**arguments)).eval()
     told = {key: value for key, value in arguments.items() if key != 'out_indices'} | {'type': 'ShuffleNetV1'}
     path = megvii_file(tmp_path / 'v1.pth', source, told)
     assert_same_features(load(ShuffleNetV1, path, **V1), source)
@@ -144,7 +137,7 @@ def test_names_what_does_not_load(tmp_path, log):
 
 
 def test_another_width_is_named_and_the_rest_keeps_its_values(tmp_path, log):
-    path = save(tmp_path / 'wide.pth', randomised(ShuffleNetV2(1.0)).state_dict(), 'backbone.')
+    path = save(tmp_path / 'wide.pth', carry_signal(ShuffleNetV2(1.0)).state_dict(), 'backbone.')
     load(ShuffleNetV2, path, **V2)
     (message,) = [message for level, message in log if level == logging.WARNING]
     assert 'layers.0.0.branch1.1.conv.weight (58, 24, 1, 1) instead of (24, 24, 1, 1)' in message

@@ -6,7 +6,7 @@ import mmpretrain.models.backbones as upstream
 import pytest
 import torch
 import torchvision
-from helpers.networks import carry_signal
+from helpers.signal import carry_signal
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from shufflenet_zoo.backbones import InvertedResidual, ShuffleNetV1, ShuffleNetV2, ShuffleUnit

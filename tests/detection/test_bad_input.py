@@ -5,8 +5,9 @@ import shutil
 
 import pytest
 import torch
+from helpers.refusals import assert_one_line, nothing_left
 from helpers.tiny_coco import shrink
-from helpers.tiny_job import ROOT, assert_refused, run_tool
+from helpers.tiny_job import ROOT
 
 from shufflenet_zoo.errors import CheckpointError, ConfigError, DataError
 from shufflenet_zoo.jobs.backends import TestOptions, TrainOptions
@@ -25,11 +26,9 @@ def data(coco, tmp_path):
 
 
 def refuse(config, error, words, tmp_path):
-    work_dir = tmp_path / 'work'
-    with pytest.raises(error, match=words) as caught:
-        train(config, TrainOptions(work_dir=str(work_dir), device='cpu'))
-    assert '\n' not in str(caught.value)
-    assert not work_dir.exists()
+    with nothing_left(tmp_path), pytest.raises(error, match=words) as caught:
+        train(config, TrainOptions(work_dir=str(tmp_path / 'work'), device='cpu'))
+    assert_one_line(str(caught.value))
 
 
 def load(data, **changes):
@@ -123,15 +122,7 @@ def test_checkpoint_of_another_head(data, tmp_path):
         evaluate(config, str(tmp_path / 'three.pth'), TestOptions(work_dir=str(tmp_path / 'work'), device='cpu'))
 
 
-def test_tool_says_it_in_one_line(data, tmp_path):
+def test_tool_says_it_in_one_line(data, refused):
     (data / TRAIN_FILE).write_text('no JSON')
-    result = run_tool(
-        'train',
-        CONFIG,
-        '--cfg-options',
-        f'train_dataloader.dataset.data_root={data}',
-        f'val_dataloader.dataset.data_root={data}',
-        cwd=tmp_path,
-    )
-    assert_refused(result, 'instances_train2017.json is not JSON')
-    assert not (tmp_path / 'work_dirs').exists()
+    roots = [f'{part}_dataloader.dataset.data_root={data}' for part in ('train', 'val')]
+    refused('train', CONFIG, '--cfg-options', *roots, words=['instances_train2017.json is not JSON'])

@@ -8,7 +8,7 @@ import pytest
 import torch
 import torchvision
 from helpers.described_networks import MegviiNet, build_tutorial, run_reference
-from helpers.layout_weights import state_of
+from helpers.signal import state_of
 from mindspore import Tensor
 from mmpretrain.models import backbones as mmpretrain_backbones
 from pytorchcv.models import shufflenet, shufflenetv2, shufflenetv2b

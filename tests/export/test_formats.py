@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 import torch
-from helpers.networks import STRUCTURES, V1, V2, build, carry_signal, images
+from helpers.networks import STRUCTURES, V1, V2, build, images
+from helpers.signal import carry_signal
 from torch import nn
 
 from shufflenet_zoo.backbones import to_deploy

@@ -41,35 +41,6 @@ def build(cfg: dict, **overrides) -> nn.Module:
     return model
 
 
-def carry_signal(model: nn.Module) -> nn.Module:
-    """Gives a model weights that hide no error: He-scaled convolutions, random norms and statistics."""
-    generator = torch.Generator().manual_seed(0)
-    for module in model.modules():
-        if isinstance(module, (nn.Conv2d, nn.Linear)):
-            nn.init.kaiming_normal_(module.weight, generator=generator)
-        elif isinstance(module, nn.modules.batchnorm._BatchNorm):
-            for tensor, low, high in (
-                (module.weight, 0.5, 1.5),
-                (module.bias, -0.5, 0.5),
-                (module.running_mean, -0.5, 0.5),
-                (module.running_var, 0.5, 1.5),
-            ):
-                nn.init.uniform_(tensor, low, high, generator=generator)
-    return model
-
-
-def randomise(model: nn.Module) -> nn.Module:
-    """Gives a model weights that hide no error, those of other norms and of PReLU included."""
-    generator = torch.Generator().manual_seed(2)
-    for module in carry_signal(model).modules():
-        if isinstance(module, (nn.GroupNorm, nn.LayerNorm)):
-            nn.init.uniform_(module.weight, 0.5, 1.5, generator=generator)
-            nn.init.uniform_(module.bias, -0.5, 0.5, generator=generator)
-        elif isinstance(module, nn.PReLU):
-            nn.init.uniform_(module.weight, 0.1, 0.4, generator=generator)
-    return model.eval()
-
-
 def images(cfg: dict, height: int = 64, width: int = 64, batch: int = 2) -> torch.Tensor:
     """Random images that the network takes."""
     generator = torch.Generator().manual_seed(1)

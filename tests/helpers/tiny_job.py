@@ -37,13 +37,3 @@ def run_tool(name: str, *args: object, cwd: Path, **env: str) -> subprocess.Comp
         capture_output=True,
         env={**os.environ, 'OMP_NUM_THREADS': '1', 'CUDA_VISIBLE_DEVICES': '-1', **env},
     )
-
-
-def assert_refused(result: subprocess.CompletedProcess, *words: str) -> None:
-    """Assert that a tool ended with one line of error that has the words, and status 2."""
-    lines = result.stderr.splitlines()
-    assert result.returncode == 2, result.stderr
-    assert len(lines) == 1, result.stderr
-    assert lines[0].startswith('error: ')
-    for word in words:
-        assert word in lines[0]

@@ -1,7 +1,6 @@
 """Networks of both frameworks with the same weights."""
 
 import copy
-from collections.abc import Iterable
 
 import mindspore as ms
 import numpy as np
@@ -9,6 +8,7 @@ import torch
 from mindspore import nn as ms_nn
 from torch import nn
 
+<<<<<<< HEAD
 from helpers.networks import build, randomise
 from shufflenet_zoo.arch.architecture import family_of
 from shufflenet_zoo.mindspore_impl.classifier import BACKBONES
@@ -27,6 +27,15 @@ def torch_name(name: str) -> str:
     """The name in PyTorch of a parameter in MindSpore."""
     module, _, word = name.rpartition('.')
     return f'{module}.{WORDS.get(word, word)}'
+=======
+from helpers.compare import difference
+from helpers.networks import build
+from helpers.signal import carry_signal, torch_name
+from shufflenet_zoo.mindspore_impl.shufflenet_v1 import ShuffleNetV1
+from shufflenet_zoo.mindspore_impl.shufflenet_v2 import ShuffleNetV2
+
+BACKBONES = {'shufflenet_zoo.ShuffleNetV1': ShuffleNetV1, 'shufflenet_zoo.ShuffleNetV2': ShuffleNetV2}
+>>>>>>> 629e230 (Share one signal-carrying initialiser, one relative difference and one check of refusals in the tests)
 
 
 def copy_weights(source: nn.Module, target: ms_nn.Cell) -> None:
@@ -47,14 +56,9 @@ def build_cell(cfg: dict, **overrides) -> ms_nn.Cell:
 
 def twins(cfg: dict, **overrides) -> tuple[nn.Module, ms_nn.Cell]:
     """Builds a backbone in both frameworks, with the same random weights, in evaluation mode."""
-    model, cell = randomise(build(cfg, **overrides)), build_cell(cfg, **overrides)
+    model, cell = carry_signal(build(cfg, **overrides)).eval(), build_cell(cfg, **overrides)
     copy_weights(model, cell)
     return model, cell.set_train(False)
-
-
-def difference(features: Iterable[np.ndarray], expected: Iterable[np.ndarray]) -> float:
-    """Largest difference of any output, relative to the largest value of that output."""
-    return max(float(np.abs(a - b).max() / np.abs(b).max()) for a, b in zip(features, expected, strict=True))
 
 
 @torch.no_grad()

@@ -5,8 +5,10 @@ import copy
 import mindspore as ms
 import numpy as np
 import pytest
-from helpers.networks import STRUCTURES, V1, V2, build, images
-from helpers.twins import assert_same_features, build_cell, copy_weights, gradients, torch_name, twins
+from helpers.compare import difference
+from helpers.networks import STRUCTURES, V1, V2, images
+from helpers.signal import torch_name
+from helpers.twins import assert_same_features, build_cell, gradients, twins
 from mindspore import nn
 
 from shufflenet_zoo.arch import V1Unit, V2Unit, plan_backbone
@@ -202,9 +204,9 @@ def test_mixed_precision_is_near_to_full_precision(cfg, level):
     x = ms.Tensor(images(cfg).numpy())
     expected = cell(x)[0].asnumpy()
     mixed = ms.amp.auto_mixed_precision(cell, level)
-    difference = np.abs(mixed.set_train(False)(x)[0].asnumpy() - expected).max() / np.abs(expected).max()
-    assert difference < 0.02
-    assert (difference == 0) == (level == 'O0')
+    found = difference([mixed.set_train(False)(x)[0]], [expected])
+    assert found < 0.02
+    assert (found == 0) == (level == 'O0')
     assert np.isfinite(mixed.set_train(True)(x)[0].asnumpy()).all()
 
 
@@ -216,11 +218,6 @@ def test_mixed_precision_trains_in_graph_mode(level):
     for gradient in gradients(cell, x).values():
         assert np.isfinite(gradient).all()
     assert np.isfinite(cell.set_train(False)(ms.Tensor(x)).asnumpy()).all()
-
-
-def test_pytorch_state_of_another_structure_does_not_fit():
-    with pytest.raises(AssertionError):
-        copy_weights(build(V2), build_cell(V2, extra_depthwise=True))
 
 
 @one_of_each

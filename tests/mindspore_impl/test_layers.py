@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from helpers.networks import randomise
+from helpers.signal import carry_signal
 from helpers.twins import copy_weights
 
 from shufflenet_zoo.arch import Conv
@@ -48,7 +48,7 @@ def random(*shape: int) -> np.ndarray:
 def assert_equal_layers(norm_cfg, act_cfg) -> None:
     module = torch_layers.LayerConfig(None, norm_cfg, act_cfg).conv(CONV)
     cell = layers.LayerConfig(None, norm_cfg, act_cfg).conv(CONV)
-    copy_weights(randomise(module), cell)
+    copy_weights(carry_signal(module), cell)
     x = 3 * random(4, 6, 9, 10)
     for training in (True, False):  # the first pass moves the statistics that the second one uses
         expected = module.train(training)(torch.tensor(x)).detach().numpy()
@@ -159,7 +159,7 @@ def test_channel_shuffle_and_its_gradient(rows, mode):
 
 def test_folding_into_the_convolution_changes_rounding_only():
     cell = layers.LayerConfig(None, BN, RELU).conv(CONV)
-    copy_weights(randomise(torch_layers.LayerConfig(None, BN, RELU).conv(CONV)), cell)
+    copy_weights(carry_signal(torch_layers.LayerConfig(None, BN, RELU).conv(CONV)), cell)
     x = ms.Tensor(random(2, 6, 9, 9))
     folded = cell.set_train(False)(x).asnumpy()
     apart = F.relu(torch.tensor(cell.bn(cell.conv(x)).asnumpy())).numpy()

@@ -13,7 +13,8 @@ import cv2
 import numpy as np
 import pytest
 import torch
-from helpers.tiny_job import ROOT, assert_refused, run_tool, write_config
+from helpers.refusals import assert_refused
+from helpers.tiny_job import ROOT, run_tool, write_config
 from mmengine.utils import get_installed_path
 
 from shufflenet_zoo.weights.file_torch import read_checkpoint
@@ -45,7 +46,7 @@ def test_prints_progress_and_how_to_test(tmp_path):
 def test_missing_config_is_refused_before_heavy_imports(tmp_path):
     (tmp_path / 'torch.py').write_text("raise SystemExit('torch was imported')")
     result = run_tool('train', 'absent.py', cwd=tmp_path, PYTHONPATH=str(tmp_path))
-    assert_refused(result, 'absent.py does not exist')
+    assert_refused(result.returncode, result.stderr, 'absent.py does not exist')
     assert not (tmp_path / 'work_dirs').exists()
 
 
