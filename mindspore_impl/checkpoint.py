@@ -8,15 +8,13 @@ import numpy as np
 from mindspore import Parameter, Tensor, nn
 
 from shufflenet_zoo.arch import Architecture
-from shufflenet_zoo.errors import CheckpointError
+from shufflenet_zoo.errors import CheckpointError, first_names
 from shufflenet_zoo.weights.content import Content, bfloat16
 from shufflenet_zoo.weights.description import Description, check_wiring
 from shufflenet_zoo.weights.files import read_content, write_content
 
 SUFFIXES = ('.ckpt', '.safetensors')
 _LAYOUT = 'mindspore'
-# How many names of parameters an error lists.
-_SHOWN = 3
 
 
 def _check_suffix(path: Path) -> None:
@@ -25,11 +23,6 @@ def _check_suffix(path: Path) -> None:
             f'{path}: MindSpore loads and saves {" and ".join(SUFFIXES)} files; '
             f'convert other weights first, with tools/convert_weights.py'
         )
-
-
-def _some(names: list[str]) -> str:
-    more = len(names) - _SHOWN
-    return ', '.join(names[:_SHOWN]) + (f' and {more} more' if more > 0 else '')
 
 
 def _numpy_name(parameter: Parameter) -> str:
@@ -41,22 +34,22 @@ def _check_fit(parameters: Mapping[str, Parameter], arrays: Mapping[str, np.ndar
     """Check that a file holds exactly a network's parameters."""
     problems = []
     if missing := [name for name in parameters if name not in arrays]:
-        problems.append(f'missing {_some(missing)}')
+        problems.append(f'{len(missing)} missing ({first_names(missing)})')
     if unknown := sorted(arrays.keys() - parameters.keys()):
-        problems.append(f'unknown {_some(unknown)}')
+        problems.append(f'{len(unknown)} unknown ({first_names(unknown)})')
     common = {name: (parameter, arrays[name]) for name, parameter in parameters.items() if name in arrays}
     if misshaped := [
         f'{name} {array.shape} instead of {tuple(parameter.shape)}'
         for name, (parameter, array) in common.items()
         if array.shape != tuple(parameter.shape)
     ]:
-        problems.append(f'misshaped {_some(misshaped)}')
+        problems.append(f'{len(misshaped)} misshaped ({first_names(misshaped)})')
     elif mistyped := [
         f'{name} {array.dtype} instead of {_numpy_name(parameter)}'
         for name, (parameter, array) in common.items()
         if array.dtype.name != _numpy_name(parameter)
     ]:
-        problems.append(f'of another type {_some(mistyped)}')
+        problems.append(f'{len(mistyped)} of another type ({first_names(mistyped)})')
     if problems:
         raise CheckpointError(
             f'{path} does not fit the network: {"; ".join(problems)}; give the checkpoint of this architecture'

@@ -5,6 +5,7 @@ unasked, and ``nn.AdamWeightDecay`` corrects no bias); here the config alone dec
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from mindspore import Parameter, Tensor, float32, nn
@@ -14,12 +15,28 @@ from shufflenet_zoo.errors import ConfigError
 from shufflenet_zoo.mindspore_impl.config_keys import check_keys, choose, require
 from shufflenet_zoo.mindspore_impl.training.parameters import write
 
+
+@dataclass(frozen=True)
+class _Kind:
+    """An optimizer that this backend has.
+
+    Attributes:
+        build: MindSpore's class.
+        keys: Its arguments beside the learning rate and the weight decay.
+        lr: The learning rate where the config gives none, torch's.
+        weight_decay: The weight decay where the config gives none, torch's.
+    """
+
+    build: type[optim.Optimizer]
+    keys: tuple[str, ...]
+    lr: float
+    weight_decay: float
+
+
 _KINDS = {
-    'SGD': (optim.SGD, ('momentum', 'dampening', 'nesterov')),
-    'AdamW': (optim.AdamW, ('betas', 'eps', 'amsgrad')),
+    'SGD': _Kind(optim.SGD, ('momentum', 'dampening', 'nesterov'), lr=1e-3, weight_decay=0.0),
+    'AdamW': _Kind(optim.AdamW, ('betas', 'eps', 'amsgrad'), lr=1e-3, weight_decay=1e-2),
 }
-_DEFAULT_LR = {'SGD': 1e-3, 'AdamW': 1e-3}
-_DEFAULT_DECAY = {'SGD': 0.0, 'AdamW': 1e-2}
 _PARAMWISE_KEYS = (
     'norm_decay_mult',
     'bias_decay_mult',
@@ -84,14 +101,13 @@ def build_optimizer(model: nn.Cell, config: Mapping[str, Any], lr_factor: float 
     """
     key = 'optim_wrapper.optimizer'
     settings = dict(config.get('optimizer') or {})
-    kind, own_keys = choose(settings, key, _KINDS)
-    name = kind.__name__
+    kind = choose(settings, key, _KINDS)
     for flag in ('foreach', 'fused', 'capturable', 'differentiable', 'maximize'):
         if not settings.get(flag, False):
             settings.pop(flag, None)
-    check_keys(settings, key, ('lr', 'weight_decay', *own_keys))
-    base_lr = settings.pop('lr', _DEFAULT_LR[name])
-    base_decay = settings.pop('weight_decay', _DEFAULT_DECAY[name])
+    check_keys(settings, key, ('lr', 'weight_decay', *kind.keys))
+    base_lr = settings.pop('lr', kind.lr)
+    base_decay = settings.pop('weight_decay', kind.weight_decay)
     settings.pop('type')
     require(isinstance(base_lr, (int, float)) and base_lr >= 0, f'{key}.lr', base_lr, 'a number of at least 0')
     base_lr = float(base_lr * lr_factor)
@@ -103,13 +119,13 @@ def build_optimizer(model: nn.Cell, config: Mapping[str, Any], lr_factor: float 
     if not groups:
         raise ConfigError('model: every parameter is frozen, nothing is left to train')
     try:
-        optimizer = kind(
+        optimizer = kind.build(
             [{'params': parameters, 'lr': lr, 'weight_decay': decay} for (lr, decay), parameters in groups.items()],
             lr=base_lr,
             **settings,
         )
     except (TypeError, ValueError) as error:
-        raise ConfigError(f'{key}: {name} cannot be built: {error}') from error
+        raise ConfigError(f'{key}: {kind.build.__name__} cannot be built: {error}') from error
     return Optimizer(optimizer, [lr for lr, _ in groups], base_lr, bool(config.get('paramwise_cfg')))
 
 

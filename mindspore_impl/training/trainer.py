@@ -12,6 +12,7 @@ import mmengine
 import numpy as np
 from mindspore import Parameter, nn
 from mmengine.config import Config
+from scipy.special import softmax
 
 from shufflenet_zoo.atomic import replacing
 from shufflenet_zoo.jobs.backends import TestOptions, TrainOptions
@@ -408,15 +409,10 @@ def _write_out(path: str, item: str, evaluation: Evaluation) -> None:
     """Write the results; the file is whole or absent."""
     results: Any = evaluation.metrics
     if item == 'pred':
-        scores = _softmax(evaluation.logits)
+        scores = softmax(evaluation.logits, axis=1)
         results = [
             {'sample_idx': index, 'pred_score': score, 'pred_label': int(score.argmax()), 'gt_label': int(label)}
             for index, (score, label) in enumerate(zip(scores, evaluation.labels, strict=True))
         ]
     with replacing(path) as draft:
         mmengine.dump(results, str(draft))
-
-
-def _softmax(logits: np.ndarray) -> np.ndarray:
-    powers = np.exp(logits - logits.max(axis=1, keepdims=True))
-    return powers / powers.sum(axis=1, keepdims=True)

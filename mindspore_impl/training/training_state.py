@@ -9,7 +9,7 @@ import numpy as np
 from mindspore import Parameter, Tensor
 
 from shufflenet_zoo.atomic import replacing
-from shufflenet_zoo.errors import CheckpointError
+from shufflenet_zoo.errors import CheckpointError, first_names
 from shufflenet_zoo.jobs.workdir import NOTE
 from shufflenet_zoo.mindspore_impl.training.parameters import write
 from shufflenet_zoo.weights.content import open_archive
@@ -124,7 +124,7 @@ def restore(
     if odd:
         raise CheckpointError(
             f'training state {state_path(checkpoint)} does not fit the config: {len(odd)} arrays '
-            f'differ ({", ".join(odd[:3])}); resume with the config it was trained with'
+            f'differ ({first_names(odd)}); resume with the config it was trained with'
         )
     for name, parameter in expected.items():
         write(parameter, Tensor(arrays[name]))

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from shufflenet_zoo.arch import V1, V2, Architecture, Plan
-from shufflenet_zoo.errors import CheckpointError, DependencyError
+from shufflenet_zoo.errors import CheckpointError, DependencyError, first_names
 from shufflenet_zoo.weights.convert import Weights, decode, head_classes, own_structure
 from shufflenet_zoo.weights.layouts import CANONICAL, LAYOUTS, Layout, entries
 
@@ -128,7 +128,7 @@ def _check_loaded(model: str, weights: Weights, missing: Sequence[str], unexpect
     if missing or unexpected:
         raise CheckpointError(
             f'the network {model} does not take the weights: {len(missing)} missing '
-            f'({", ".join(missing[:3])}), {len(unexpected)} unexpected ({", ".join(unexpected[:3])})'
+            f'({first_names(missing)}), {len(unexpected)} unexpected ({first_names(unexpected)})'
         )
 
 

@@ -7,11 +7,10 @@ from typing import Any
 
 from mmengine.config import Config
 
-from shufflenet_zoo.errors import ConfigError, DataError, DependencyError
+from shufflenet_zoo.errors import ConfigError, DataError, DependencyError, first_names
 from shufflenet_zoo.jobs.config import iterate_datasets, one_line
 
 _COCO_PARTS = ('images', 'annotations', 'categories')
-_NAMES_SHOWN = 3
 
 
 def check_detection(config: Config, fields: Sequence[str]) -> None:
@@ -59,7 +58,7 @@ def _check_heads(config: Config, key: str, classes: Sequence[str]) -> None:
     for name, num_classes in _head_classes(config.model, 'model'):
         if num_classes != len(classes):
             raise ConfigError(
-                f'{config.filename}: {key} has {len(classes)} classes ({_shown(classes)}), but '
+                f'{config.filename}: {key} has {len(classes)} classes ({first_names(classes)}), but '
                 f'{name}.num_classes is {num_classes}; set one of them (metainfo=dict(classes=...) names the classes)'
             )
 
@@ -95,17 +94,13 @@ def _check_annotations(path: Path, dataset: Mapping, classes: Sequence[str]) -> 
     unknown = [name for name in classes if name not in categories]
     if unknown:
         raise DataError(
-            f'annotation file {path} has no category {_shown(unknown)}, which the class list names; '
-            f'its categories are {_shown(sorted(categories))}'
+            f'annotation file {path} has no category {first_names(unknown)}, which the class list names; '
+            f'its categories are {first_names(sorted(categories))}'
         )
     folder = Path(dataset.get('data_root') or '') / ((dataset.get('data_prefix') or {}).get('img') or '')
     absent = [name for name in names if '://' not in str(folder) and not (folder / name).is_file()]
     if absent:
         raise DataError(
             f'annotation file {path} names {len(absent)} of {len(names)} images that are not in '
-            f'{folder}: {_shown(absent)}'
+            f'{folder}: {first_names(absent)}'
         )
-
-
-def _shown(names: Sequence[str]) -> str:
-    return ', '.join(names[:_NAMES_SHOWN]) + (', ...' if len(names) > _NAMES_SHOWN else '')

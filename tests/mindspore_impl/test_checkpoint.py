@@ -84,24 +84,26 @@ def test_missing_and_unknown_parameters_are_named(path):
     tensors = arrays(Network())
     tensors['fc.scale'] = tensors.pop('fc.bias')
     save_arrays(path, tensors)
-    assert_not_loaded(path, 'missing fc.bias; unknown fc.scale')
+    assert_not_loaded(path, r'1 missing \(fc.bias\); 1 unknown \(fc.scale\);')
 
 
 def test_misshaped_parameters_are_named(path):
     save_weights(Network(channels=12), path)
-    assert_not_loaded(path, r'misshaped backbone.conv.weight \(12, 3, 3, 3\) instead of \(8, 3, 3, 3\).* and 3 more')
+    assert_not_loaded(
+        path, r'6 misshaped \(backbone.conv.weight \(12, 3, 3, 3\) instead of \(8, 3, 3, 3\),.*, \.\.\.\)'
+    )
 
 
 def test_another_architecture_is_refused(path):
     save_weights(Network(norm='LN2d'), path)
-    assert_not_loaded(path, 'missing backbone.bn.moving_mean.*unknown backbone.ln.beta, backbone.ln.gamma')
+    assert_not_loaded(path, r'missing \(backbone.bn.moving_mean.*2 unknown \(backbone.ln.beta, backbone.ln.gamma\)')
 
 
 def test_half_precision_is_not_cast_in_silence(path):
     tensors = arrays(Network())
     tensors['fc.weight'] = tensors['fc.weight'].astype(np.float16)
     save_arrays(path, tensors)
-    assert_not_loaded(path, 'of another type fc.weight float16 instead of float32')
+    assert_not_loaded(path, r'1 of another type \(fc.weight float16 instead of float32\)')
 
 
 @pytest.mark.parametrize('keep', [0, 0.5, 0.99])

@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 
 import mindspore as ms
+import mmengine
 import numpy as np
 import pytest
 from mindspore import nn
@@ -143,6 +144,12 @@ def test_trains_and_tests(capsys):
     metrics = trainer.test(_config(), str(best), TestOptions(work_dir='tested', out='metrics.json', out_item='metrics'))
     assert metrics['accuracy/top1'] == max(values['accuracy/top1'] for values in validations)
     assert json.loads(Path('metrics.json').read_text()) == metrics
+    trainer.test(_config(), str(best), TestOptions(work_dir='tested', out='scores.pkl', out_item='pred'))
+    samples = mmengine.load('scores.pkl')
+    scores = np.stack([sample['pred_score'] for sample in samples])
+    assert scores.min() >= 0 and np.allclose(scores.sum(1), 1)
+    right = [sample['gt_label'] == sample['pred_label'] == sample['pred_score'].argmax() for sample in samples]
+    assert 100 * np.mean(right) == pytest.approx(metrics['accuracy/top1'])
 
 
 def test_scalars_are_those_of_mmengine(trained):
