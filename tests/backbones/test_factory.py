@@ -3,7 +3,7 @@
 import pytest
 import torch
 from helpers.factories import WRONG_ARGUMENTS
-from helpers.networks import carry_signal
+from helpers.signal import carry_signal
 from mmpretrain.models import build_classifier as build_peer
 
 from shufflenet_zoo.arch.variants import get_variant

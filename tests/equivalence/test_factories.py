@@ -4,7 +4,7 @@ import mindspore as ms
 import numpy as np
 import pytest
 import torch
-from helpers.networks import carry_signal
+from helpers.signal import carry_signal
 
 from shufflenet_zoo import backbones, mindspore_impl
 from shufflenet_zoo.weights import convert_file

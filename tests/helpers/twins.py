@@ -8,34 +8,11 @@ import torch
 from mindspore import nn as ms_nn
 from torch import nn
 
-<<<<<<< HEAD
-from helpers.networks import build, randomise
-from shufflenet_zoo.arch.architecture import family_of
-from shufflenet_zoo.mindspore_impl.classifier import BACKBONES
-
-# MindSpore's own words for what PyTorch calls otherwise.
-WORDS = {
-    'gamma': 'weight',
-    'beta': 'bias',
-    'moving_mean': 'running_mean',
-    'moving_variance': 'running_var',
-    'w': 'weight',
-}
-
-
-def torch_name(name: str) -> str:
-    """The name in PyTorch of a parameter in MindSpore."""
-    module, _, word = name.rpartition('.')
-    return f'{module}.{WORDS.get(word, word)}'
-=======
 from helpers.compare import difference
 from helpers.networks import build
 from helpers.signal import carry_signal, torch_name
-from shufflenet_zoo.mindspore_impl.shufflenet_v1 import ShuffleNetV1
-from shufflenet_zoo.mindspore_impl.shufflenet_v2 import ShuffleNetV2
-
-BACKBONES = {'shufflenet_zoo.ShuffleNetV1': ShuffleNetV1, 'shufflenet_zoo.ShuffleNetV2': ShuffleNetV2}
->>>>>>> 629e230 (Share one signal-carrying initialiser, one relative difference and one check of refusals in the tests)
+from shufflenet_zoo.arch.architecture import family_of
+from shufflenet_zoo.mindspore_impl.classifier import BACKBONES
 
 
 def copy_weights(source: nn.Module, target: ms_nn.Cell) -> None:
