@@ -1,16 +1,19 @@
-"""The fast subset: one width per family, all checks; and the report on it."""
+"""One width per family, all checks; and the report on it."""
 
 import json
 import os
 import shutil
 import signal
 import subprocess
+from dataclasses import dataclass
 from html.parser import HTMLParser
 
 import pytest
+from helpers.networks import slow_but
 
 from shufflenet_zoo.equivalence import CHECK_NAMES, FAST_VARIANTS, named_subjects, verification, verify
 from shufflenet_zoo.equivalence.records import REPORT_NAME, Destinations
+from shufflenet_zoo.equivalence.verification import Verification
 from shufflenet_zoo.errors import VerificationError
 
 # What a check measures beside what it is named after.
@@ -20,9 +23,40 @@ VOID = {'meta', 'br', 'img', 'link', 'hr'}
 BROWSERS = ('chromium', 'chromium-browser', 'google-chrome')
 
 
+@dataclass(frozen=True)
+class Scope:
+    """Networks, those that are trained on the digits, and those that are exported."""
+
+    networks: tuple[str, ...]
+    trained: tuple[str, ...]
+    exported: tuple[str, ...]
+
+    def of(self, check: str) -> tuple[str, ...]:
+        return {'digits': self.trained, 'exports': self.exported}.get(check, self.networks)
+
+
+NARROW = ('shufflenet_v1_g3_0.25x', 'shufflenet_v2_0.33x')
+SCOPES = {
+    'narrow': Scope(NARROW, NARROW[1:], NARROW[:1]),
+    'fast-subset': Scope(FAST_VARIANTS, FAST_VARIANTS, FAST_VARIANTS),
+}
+
+
+@pytest.fixture(scope='module', params=slow_but(SCOPES, ['narrow']))
+def scope(request):
+    return SCOPES[request.param]
+
+
 @pytest.fixture(scope='module')
-def found():
-    return verify(named_subjects(FAST_VARIANTS), jobs=2)
+def found(scope):
+    """What the checks find, in this one of pytest's processes."""
+    of_networks = {}
+    for check in CHECK_NAMES:
+        of_networks.setdefault(scope.of(check), []).append(check)
+    parts = [verify(named_subjects(networks), checks) for networks, checks in of_networks.items()]
+    return Verification(
+        tuple(outcome for part in parts for outcome in part.outcomes), sum(part.seconds for part in parts)
+    )
 
 
 @pytest.fixture(scope='module')
@@ -37,23 +71,22 @@ def test_all_differences_are_within_their_bounds(found):
 
 
 @pytest.mark.parametrize('check', sorted({*CHECK_NAMES, *PARTS}))
-def test_every_check_measured_both_families(found, check):
+def test_every_check_measured_every_network(scope, found, check):
     networks = {one.network for one in found.measurements if one.check == check}
-    assert networks == ({'preprocessing'} if check == 'preprocessing' else set(FAST_VARIANTS))
+    assert networks == ({'preprocessing'} if check == 'preprocessing' else set(scope.of(check)))
 
 
-@pytest.mark.parametrize('name', FAST_VARIANTS)
-def test_every_parameter_and_the_images_have_a_compared_gradient(found, name):
-    subject = named_subjects([name])[0]
-    compared = {
-        one.item.removesuffix(' (zero)')
-        for one in found.measurements
-        if (one.network, one.check) == (name, 'gradients')
-    }
-    expected = {
-        f'{conv}.{part}' for conv in subject.plan.named_convs() for part in ('conv.weight', 'bn.weight', 'bn.bias')
-    }
-    assert compared == {*expected, 'head.fc.weight', 'head.fc.bias', 'images'}
+def test_every_parameter_and_the_images_have_a_compared_gradient(scope, found):
+    for subject in named_subjects(scope.networks):
+        compared = {
+            one.item.removesuffix(' (zero)')
+            for one in found.measurements
+            if (one.network, one.check) == (subject.name, 'gradients')
+        }
+        expected = {
+            f'{conv}.{part}' for conv in subject.plan.named_convs() for part in ('conv.weight', 'bn.weight', 'bn.bias')
+        }
+        assert compared == {*expected, 'head.fc.weight', 'head.fc.bias', 'images'}
 
 
 def test_processes_are_replaced_and_all_tasks_done(monkeypatch):
@@ -120,9 +153,9 @@ class Page(HTMLParser):
         self.texts.append(data)
 
 
-def check_content(text, found):
+def check_content(text, scope, found):
     assert f'Equivalent: all {len(found.measurements)} differences are within their bounds' in text
-    for name in FAST_VARIANTS:
+    for name in scope.networks:
         assert name in text
     for words in (
         'By stage',
@@ -141,18 +174,19 @@ def check_content(text, found):
         assert ' '.join(note.split()) in ' '.join(text.split())
 
 
-def test_the_report_is_one_well_formed_file_with_all_content(found, folder):
+def test_the_report_is_one_well_formed_file_with_all_content(scope, found, folder):
     page = Page((folder / REPORT_NAME).read_text())
     assert not page.open
     assert not page.external
-    check_content(' '.join(page.texts), found)
-    for name in FAST_VARIANTS:
+    check_content(' '.join(page.texts), scope, found)
+    for name in scope.networks:
         plots = [label for label in page.images if label.startswith(name)]
-        assert len(plots) == 5, plots
-        assert any('loss curves' in label for label in plots)
+        trained = name in scope.trained
+        assert len(plots) == 4 + trained, plots
+        assert any('loss curves' in label for label in plots) == trained
 
 
-def test_a_browser_renders_the_report(found, folder):
+def test_a_browser_renders_the_report(scope, found, folder):
     browser = next(filter(None, map(shutil.which, BROWSERS)), None)
     if browser is None:
         pytest.skip('no Chromium on this machine')
@@ -160,7 +194,7 @@ def test_a_browser_renders_the_report(found, folder):
     url = (folder / REPORT_NAME).as_uri()
     rendered = subprocess.run([browser, *options, '--dump-dom', url], capture_output=True, text=True, timeout=120)
     assert rendered.returncode == 0, rendered.stderr
-    check_content(' '.join(Page(rendered.stdout).texts), found)
+    check_content(' '.join(Page(rendered.stdout).texts), scope, found)
     picture = folder / 'report.png'
     subprocess.run(
         [browser, *options, '--window-size=1200,2000', f'--screenshot={picture}', url], capture_output=True, timeout=120

@@ -1,8 +1,12 @@
 """The networks that the backbone tests ask the same questions: every structural option at least once."""
 
+from collections.abc import Collection, Iterable
+
+import pytest
 import torch
 from torch import nn
 
+from shufflenet_zoo.arch.variants import VARIANTS
 from shufflenet_zoo.registry import MODELS
 
 V1 = {'type': 'shufflenet_zoo.ShuffleNetV1', 'widen_factor': 0.5, 'width_rule': 'paper'}
@@ -31,6 +35,25 @@ STRUCTURES = {
     'v2-same-pool': V2 | {'pool_padding': 'same'},
     'v2-every-output': V2 | {'out_indices': ('stem', 0, 1, 2, 3)},
 }
+
+
+def slow_but(names: Iterable[str], quick: Collection[str]) -> list:
+    """Parameters of a test that are marked slow but for a few."""
+    assert set(quick) <= set(names)
+    return [name if name in quick else pytest.param(name, marks=pytest.mark.slow) for name in names]
+
+
+def _one_width_per_structure() -> list[str]:
+    narrowest = {}
+    for name, variant in VARIANTS.items():
+        options = {key: value for key, value in variant.backbone.items() if key not in ('widen_factor', 'stem_rule')}
+        narrowest.setdefault(str(options), name)
+    # The deepest takes longer than all others; v2_50 has its blocks but for what the structures below combine.
+    return [name for name in narrowest.values() if name != 'shufflenet_v2_se_164']
+
+
+# That no width sends a channel astray is shown on channel numbers; the frameworks build the others with the slow tests.
+VARIANT_PARAMETERS = slow_but(VARIANTS, _one_width_per_structure())
 
 
 def build(cfg: dict, **overrides) -> nn.Module:

@@ -6,7 +6,7 @@ import mindspore as ms
 import numpy as np
 import pytest
 from helpers.compare import difference
-from helpers.networks import STRUCTURES, V1, V2, images
+from helpers.networks import STRUCTURES, V1, V2, VARIANT_PARAMETERS, images
 from helpers.signal import torch_name
 from helpers.twins import assert_same_features, build_cell, gradients, twins
 from mindspore import nn
@@ -47,7 +47,7 @@ def assert_same(one: dict[str, np.ndarray], other: dict[str, np.ndarray]) -> Non
         np.testing.assert_array_equal(array, other[name], err_msg=name)
 
 
-@pytest.mark.parametrize('name', [name for name in VARIANTS if '164' not in name])
+@pytest.mark.parametrize('name', VARIANT_PARAMETERS)
 def test_every_variant_has_the_planned_parameters(name):
     cell, plan = build_cell(VARIANTS[name].backbone), VARIANTS[name].plan()
     shapes = {p.name: tuple(p.shape) for p in cell.get_parameters()}

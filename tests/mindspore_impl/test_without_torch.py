@@ -64,6 +64,7 @@ for name in ('shufflenet_v1_g3_0.5x', 'shufflenet_v2_0.5x'):
     assert run(python, '-c', code, cwd=tmp_path).count('(1, 10)') == 2
 
 
+@pytest.mark.slow
 def test_trains_the_main_job(python, tmp_path):
     options = ['train_cfg.max_epochs=2', 'model.backbone.widen_factor=0.5', 'train_dataloader.batch_size=721']
     output = run(
