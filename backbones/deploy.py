@@ -1,19 +1,47 @@
-"""The deploy form: the same function as a trained network in evaluation mode, without shuffles and BatchNorm."""
+"""The deploy form: the same function as a trained network in evaluation mode, without BatchNorm and V2's shuffles."""
 
 import copy
 
 import numpy as np
+import torch
 from torch import Tensor, nn
 
 from shufflenet_zoo.arch import STEM_OUTPUT
 from shufflenet_zoo.arch.routes import is_natural
 from shufflenet_zoo.backbones.base import ShuffleNet, channels_last_on_cpu, check_images
-from shufflenet_zoo.backbones.deploy_v1 import DeployedUnitV1
 from shufflenet_zoo.backbones.deploy_v2 import DeployedStageV2
 from shufflenet_zoo.backbones.folding import Reorder, fold
+from shufflenet_zoo.backbones.layers import channel_shuffle
 from shufflenet_zoo.backbones.pooling import exportable_pool
+from shufflenet_zoo.backbones.shufflenet_v1 import ShuffleUnit
 from shufflenet_zoo.backbones.shufflenet_v2 import ShuffleNetV2
 from shufflenet_zoo.errors import ArgumentError
+
+
+class DeployedUnitV1(nn.Module):
+    """A unit of V1 without BatchNorm.
+
+    Args:
+        unit: The unit to copy.
+    """
+
+    def __init__(self, unit: ShuffleUnit) -> None:
+        super().__init__()
+        self.plan = unit.unit
+        self.bottleneck = nn.Sequential(fold(unit.g_conv_1x1_compress), fold(unit.depthwise_conv3x3_bn))
+        self.expand = fold(unit.g_conv_1x1_expand)
+        self.act = copy.deepcopy(unit.act)
+        if self.plan.combine == 'concat':
+            self.shortcut = exportable_pool(unit.avgpool)
+
+    def forward(self, x: Tensor) -> Tensor:
+        out = self.bottleneck(x)
+        if self.plan.shuffle_groups > 1:
+            out = channel_shuffle(out, self.plan.shuffle_groups, pixelwise=True)
+        out = self.expand(out)
+        if self.plan.combine == 'add':
+            return self.act(x + out)
+        return torch.cat((self.shortcut(x), self.act(out)), 1)
 
 
 class DeployedShuffleNet(nn.Module):
@@ -54,8 +82,7 @@ class DeployedShuffleNet(nn.Module):
         if isinstance(backbone, ShuffleNetV2):
             stage = DeployedStageV2(layer, order)
             return stage, stage.order
-        units = zip(layer, backbone.plan.stages[index], strict=True)
-        return nn.Sequential(*(DeployedUnitV1(unit, plan) for unit, plan in units)), order
+        return nn.Sequential(*map(DeployedUnitV1, layer)), order
 
     def forward(self, x: Tensor) -> tuple[Tensor, ...]:
         """Computes what the trained backbone's forward computes in evaluation mode."""
@@ -73,7 +100,7 @@ class DeployedShuffleNet(nn.Module):
 def to_deploy(model: nn.Module) -> nn.Module:
     """Copies a trained network into its deploy form.
 
-    BatchNorm is folded into the convolutions; channel shuffles, splits and copies of V2's identity halves disappear.
+    BatchNorm is folded into the convolutions; V2's shuffles, splits and copies of identity halves disappear.
     Norms other than BatchNorm stay as they are, and the rest is rewritten around them. The result takes any batch and
     image size, and can be traced, compiled and exported. It is for inference: in evaluation mode, without gradients.
 

@@ -59,7 +59,7 @@ def fold(layer: ConvModule, inputs: np.ndarray | None = None, outputs: np.ndarra
 
     Args:
         layer: The layer.
-        inputs: Order of the input's channels; within groups, where the convolution has groups. Default: None, kept.
+        inputs: Order of the input's channels, for a convolution without groups. Default: None, kept.
         outputs: Order of the output's channels, which a layer that is not foldable keeps. Default: None, kept.
     """
     if type(layer.conv) is not nn.Conv2d:
@@ -107,6 +107,6 @@ def _is_batch_norm(norm: nn.Module) -> bool:
 
 
 def _reorder(conv: nn.Conv2d, inputs: np.ndarray | None, outputs: np.ndarray | None) -> None:
-    conv.weight = nn.Parameter(reorder_weight(conv.weight.detach(), conv.groups, inputs, outputs).contiguous())
+    conv.weight = nn.Parameter(reorder_weight(conv.weight.detach(), inputs, outputs).contiguous())
     if outputs is not None and conv.bias is not None:
         conv.bias = nn.Parameter(conv.bias.detach()[outputs])

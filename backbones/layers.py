@@ -87,7 +87,10 @@ def channel_shuffle(x: Tensor, rows: int, pixelwise: bool = False) -> Tensor:
         pixelwise: Whether feature maps are stored pixel by pixel where ``tracing.stores_pixels`` says so, as in
             training; the result is, too. Default: False.
     """
-    return _shuffle_pixels(x, rows) if pixelwise else x.unflatten(1, (rows, -1)).transpose(1, 2).flatten(1, 2)
+    if pixelwise:
+        return _shuffle_pixels(x, rows)
+    # Not by unflatten and flatten, which take the batch of the example for constant when they are exported to ONNX.
+    return x.view(x.shape[0], rows, -1, x.shape[2], x.shape[3]).transpose(1, 2).reshape(x.shape)
 
 
 def _shuffle_pixels(x: Tensor, rows: int) -> Tensor:

@@ -1,4 +1,4 @@
-"""The deploy form: the same function as a trained network in evaluation mode, without shuffles and BatchNorm."""
+"""The deploy form: the same function as a trained network in evaluation mode, without BatchNorm and V2's shuffles."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -7,8 +7,8 @@ import mindspore as ms
 import numpy as np
 from mindspore import Tensor, nn, ops
 
-from shufflenet_zoo.arch import STEM_OUTPUT, V1Unit, V2Unit
-from shufflenet_zoo.arch.routes import Slice, is_natural, route_bottleneck, route_stage
+from shufflenet_zoo.arch import STEM_OUTPUT, V2Unit
+from shufflenet_zoo.arch.routes import Slice, is_natural, route_stage
 from shufflenet_zoo.errors import ArgumentError
 from shufflenet_zoo.mindspore_impl.base import ShuffleNet
 from shufflenet_zoo.mindspore_impl.classifier import ImageClassifier
@@ -74,30 +74,28 @@ class ZeroPaddedAvgPool(nn.Cell):
 
 
 class DeployedUnitV1(nn.Cell):
-    """A unit without shuffle.
+    """A unit of V1 without BatchNorm.
 
     Args:
         unit: The unit to copy.
-        plan: Its plan.
     """
 
-    def __init__(self, unit: ShuffleUnit, plan: V1Unit) -> None:
+    def __init__(self, unit: ShuffleUnit) -> None:
         super().__init__()
-        compress, depthwise = unit.g_conv_1x1_compress, unit.depthwise_conv3x3_bn
-        order, read = route_bottleneck(plan, reorder=is_foldable(compress) and is_foldable(depthwise))
-        self.bottleneck = nn.SequentialCell(fold(compress, outputs=order), fold(depthwise, outputs=order))
-        self.shuffles = len(read.slices) > 1
-        self.concatenation = Concatenation(read.slices)
-        self.expand = fold(unit.g_conv_1x1_expand, inputs=read.order)
+        self.bottleneck = nn.SequentialCell(fold(unit.g_conv_1x1_compress), fold(unit.depthwise_conv3x3_bn))
+        self.shuffles = unit.shuffles
+        if self.shuffles:
+            self.channel_shuffle = copy_cell(unit.channel_shuffle)
+        self.expand = fold(unit.g_conv_1x1_expand)
         self.act = copy_cell(unit.act)
-        self.adds = plan.combine == 'add'
+        self.adds = unit.adds
         if not self.adds:
             self.shortcut = copy_cell(unit.avgpool)
 
     def construct(self, x: Tensor) -> Tensor:
         out = self.bottleneck(x)
         if self.shuffles:
-            out = self.concatenation((out,))
+            out = self.channel_shuffle(out)
         out = self.expand(out)
         if self.adds:
             return self.act(x + out)
@@ -217,8 +215,7 @@ def _deploy_layer(backbone: ShuffleNet, index: int, order: np.ndarray) -> tuple[
     if isinstance(backbone, ShuffleNetV2):
         stage = DeployedStageV2(list(layer), plan.stages[index], order)
         return stage, stage.order
-    units = zip(layer, plan.stages[index], strict=True)
-    return nn.SequentialCell(*(DeployedUnitV1(unit, unit_plan) for unit, unit_plan in units)), order
+    return nn.SequentialCell(*map(DeployedUnitV1, layer)), order
 
 
 def to_deploy(model: nn.Cell) -> nn.Cell:

@@ -32,7 +32,7 @@ def fold(layer: ConvModule, inputs: np.ndarray | None = None, outputs: np.ndarra
 
     Args:
         layer: The layer.
-        inputs: Order of the input's channels; within groups, where the convolution has groups. Default: None, kept.
+        inputs: Order of the input's channels, for a convolution without groups. Default: None, kept.
         outputs: Order of the output's channels, which a layer that is not foldable keeps. Default: None, kept.
     """
     conv = layer.conv
@@ -51,7 +51,7 @@ def fold(layer: ConvModule, inputs: np.ndarray | None = None, outputs: np.ndarra
         kept.append(copy_cell(getattr(layer, layer.norm_name)))
     if layer.with_activation:
         kept.append(copy_cell(layer.activate))
-    weight = reorder_weight(weight, conv.group, inputs, outputs).astype(np.float32)
+    weight = reorder_weight(weight, inputs, outputs).astype(np.float32)
     bias = (bias if outputs is None else bias[outputs]).astype(np.float32)
     folded = nn.Conv2d(
         conv.in_channels,

@@ -1,12 +1,9 @@
-"""Which channels every convolution of a ShuffleNet reads, once the shuffles are gone; shared by both frameworks.
+"""Which channels every convolution of a ShuffleNet V2 reads, once the shuffles are gone; shared by both frameworks.
 
-V2: inside a stage, a shuffle only decides which channels the next unit's main branch reads: every channel is produced
+Inside a stage, a shuffle only decides which channels the next unit's main branch reads: every channel is produced
 by one convolution, waits in the identity halves, and is read by one unit. So a stage can keep the tensors that its
 branches produced, its *sources*, and read slices of them. Ordered by the unit that reads them, the channels that one
 unit reads of one source are one slice; convolutions absorb the order in their weights.
-
-V1: a group of the second grouped convolution reads some channels of every group of the first one. Ordered by the
-group that reads them, these are one slice of every group; an ungrouped first convolution can write the order itself.
 """
 
 from collections.abc import Sequence
@@ -14,8 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from shufflenet_zoo.arch import V1Unit, V2Unit
-from shufflenet_zoo.arch.channels import StageFlow, follow_stage, shuffle_sources
+from shufflenet_zoo.arch import V2Unit
+from shufflenet_zoo.arch.channels import StageFlow, follow_stage
 
 
 @dataclass(frozen=True)
@@ -71,41 +68,6 @@ def route_stage(units: Sequence[V2Unit], reorder: bool) -> StageRoutes:
     )
     *reads, output = (_read(_in_sources(flow, channels), orders) for channels in (*flow.reads, flow.output))
     return StageRoutes(orders, tuple(reads), output)
-
-
-def route_bottleneck(unit: V1Unit, reorder: bool) -> tuple[np.ndarray, Read]:
-    """Follow the bottleneck's channels of a V1 unit through its shuffle.
-
-    Args:
-        unit: The unit.
-        reorder: Whether the first grouped and the depthwise convolution may store their channels in another order.
-
-    Returns:
-        The stored order of the bottleneck's channels, and what the second grouped convolution reads, group by group.
-    """
-    channels = np.arange(unit.mid_channels)
-    shuffled = shuffle_sources(unit)
-    producer = channels // (unit.mid_channels // unit.compress_groups)
-    reader = np.argsort(shuffled) // (unit.mid_channels // unit.groups)
-    order = np.lexsort((reader, producer)) if reorder else channels
-    groups = [_read([(0, channel) for channel in group], [order]) for group in shuffled.reshape(unit.groups, -1)]
-    width = unit.mid_channels // unit.groups
-    return order, Read(
-        _join([piece for group in groups for piece in group.slices]),
-        np.concatenate([group.order + i * width for i, group in enumerate(groups)]),
-    )
-
-
-def _join(slices: Sequence[Slice]) -> tuple[Slice, ...]:
-    """Join slices where one goes on where the one before it ends."""
-    joined = list(slices[:1])
-    for piece in slices[1:]:
-        before = joined[-1]
-        if (before.source, before.last, before.step, piece.step) == (piece.source, piece.first, 1, 1):
-            joined[-1] = Slice(piece.source, before.first, piece.last)
-        else:
-            joined.append(piece)
-    return tuple(joined)
 
 
 def _in_sources(flow: StageFlow, channels: np.ndarray) -> np.ndarray:
@@ -189,17 +151,13 @@ def is_natural(order: np.ndarray) -> bool:
     return bool((order == np.arange(len(order))).all())
 
 
-def reorder_weight(weight, groups: int, inputs: np.ndarray | None, outputs: np.ndarray | None):
+def reorder_weight(weight, inputs: np.ndarray | None, outputs: np.ndarray | None):
     """Reorder a convolution's weight, a numpy array or tensor of shape (out, in / groups, ...).
 
     Args:
         weight: The weight.
-        groups: Groups of the convolution.
-        inputs: Order of the input's channels, which mixes no groups. Default: None, kept.
-        outputs: Order of the output's channels. Default: None, kept.
+        inputs: Order of the input's channels, for a convolution without groups; None is kept.
+        outputs: Order of the output's channels; None is kept.
     """
-    if inputs is not None:
-        width, rows = len(inputs) // groups, len(weight)
-        columns = inputs.reshape(groups, width) - np.arange(groups)[:, None] * width
-        weight = weight[np.arange(rows)[:, None], np.repeat(columns, rows // groups, axis=0)]
+    weight = weight if inputs is None else weight[:, inputs]
     return weight if outputs is None else weight[outputs]

@@ -1,22 +1,18 @@
-"""Routes of every named network against channels that are followed one by one."""
+"""Routes of every named V2 against channels that are followed one by one."""
 
 import numpy as np
 import pytest
 
-from shufflenet_zoo.arch import V1Unit, V2Unit
-from shufflenet_zoo.arch.routes import route_bottleneck, route_stage
-from shufflenet_zoo.arch.units import V1_SHUFFLE_ORDERS, V2_SHUFFLES
+from shufflenet_zoo.arch.routes import route_stage
+from shufflenet_zoo.arch.units import V2_SHUFFLES
 from shufflenet_zoo.arch.variants import VARIANTS
 
 PLANS = {
-    f'{name}-{choice}': variant.plan(**{option: choice})
+    f'{name}-{shuffle}': variant.plan(shuffle=shuffle)
     for name, variant in VARIANTS.items()
-    for option, choices in [('shuffle_order', V1_SHUFFLE_ORDERS) if '_v1_' in name else ('shuffle', V2_SHUFFLES)]
-    for choice in choices
+    if '_v2_' in name
+    for shuffle in V2_SHUFFLES
 }
-V1_PLANS, V2_PLANS = (
-    {name: plan for name, plan in PLANS.items() if isinstance(plan.stages[0][0], kind)} for kind in (V1Unit, V2Unit)
-)
 every_order = pytest.mark.parametrize('reorder', [False, True])
 
 
@@ -62,7 +58,7 @@ def channels_of(read, orders):
     return taken
 
 
-@every(V2_PLANS)
+@every(PLANS)
 @every_order
 def test_a_stage_reads_the_channels_that_its_shuffles_bring(plan, reorder):
     for units in plan.stages:
@@ -75,7 +71,7 @@ def test_a_stage_reads_the_channels_that_its_shuffles_bring(plan, reorder):
         assert channels_of(routes.output, routes.orders) == output
 
 
-@every(V2_PLANS)
+@every(PLANS)
 def test_what_a_stage_reads_of_a_source_is_one_slice_if_it_may_reorder(plan):
     for units in plan.stages:
         routes = route_stage(units, reorder=True)
@@ -83,18 +79,3 @@ def test_what_a_stage_reads_of_a_source_is_one_slice_if_it_may_reorder(plan):
             sources = [piece.source for piece in read.slices]
             assert len(set(sources)) == len(sources)
             assert {piece.step for piece in read.slices} == {1}
-
-
-@every(V1_PLANS)
-@every_order
-def test_a_bottleneck_reads_the_channels_that_its_shuffle_brings(plan, reorder):
-    for unit in {unit for units in plan.stages for unit in units}:
-        rows = {'none': 1, 'paper': unit.groups, 'megvii': unit.mid_channels // unit.groups}[unit.shuffle_order]
-        order, read = route_bottleneck(unit, reorder)
-        bottleneck = [(0, channel) for channel in range(unit.mid_channels)]
-        assert channels_of(read, [order]) == shuffled(bottleneck, rows)
-        # No channel changes its group, in the convolution that writes the order nor in the one that absorbs it.
-        for channels, groups in ((order, unit.compress_groups), (read.order, unit.groups)):
-            width = unit.mid_channels // groups
-            assert (channels // width == np.arange(unit.mid_channels) // width).all()
-        assert reorder or (order == np.arange(unit.mid_channels)).all()

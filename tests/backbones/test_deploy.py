@@ -117,12 +117,24 @@ def test_other_convolutions_stay():
 
 
 @every({'v1': V1, 'v2': V2, 'v2-megvii': STRUCTURES['v2-megvii']})
-def test_nothing_is_left_of_batchnorm_and_shuffles(cfg):
+def test_nothing_is_left_of_batchnorm_and_of_v2s_shuffles(cfg):
     deployed = to_deploy(build(cfg).eval())
     assert not any(isinstance(module, (nn.modules.batchnorm._BatchNorm, Reorder)) for module in deployed.modules())
     graph = torch.jit.trace(deployed, images(cfg)).inlined_graph
     kinds = {node.kind() for node in graph.nodes()}
-    assert not kinds & {'aten::transpose', 'aten::batch_norm', 'aten::index_select', 'aten::chunk', 'aten::split'}
+    assert not kinds & {'aten::batch_norm', 'aten::index_select', 'aten::chunk', 'aten::split'}
+    assert ('aten::transpose' in kinds) == (cfg is V1)
+
+
+@every({'v1': V1, 'v1-megvii': SHUFFLES['v1-megvii'], 'v2': V2})
+def test_feature_maps_are_stored_pixel_by_pixel(cfg):
+    deployed = to_deploy(carry_signal(build(cfg)).eval())
+    convolved = []
+    for module in deployed.modules():
+        if isinstance(module, nn.Conv2d):
+            module.register_forward_pre_hook(lambda _, inputs: convolved.append(inputs[0]))
+    deployed(images(cfg))
+    assert len(convolved) > 40 and all(x.stride(1) == 1 for x in convolved)
 
 
 @every({'v1': V1, 'v2': V2 | {'se': True, 'residual': True}})

@@ -36,7 +36,8 @@ class Pooled(nn.Module):
         self.backbone = backbone
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return self.backbone(x)[-1].mean((2, 3))
+        x = self.backbone(x)[-1]
+        return nn.functional.adaptive_avg_pool2d(x, 1).view(x.size(0), -1)  # as mmpretrain's neck
 
 
 def make_source(cfg: dict, deploy: bool = True) -> Source:
@@ -80,8 +81,10 @@ def test_torch_export_of_any_batch_and_size(tmp_path):
     assert exporter.load_file('torch-export', path)[1] == METADATA
 
 
-def test_dynamic_onnx(tmp_path):
-    path, difference = written('onnx', make_source(V1), tmp_path, dynamic=True)
+@pytest.mark.parametrize('deploy', [True, False], ids=['deploy', 'as-trained'])
+@pytest.mark.parametrize('cfg', FEW.values(), ids=FEW)
+def test_dynamic_onnx(cfg, deploy, tmp_path):
+    path, difference = written('onnx', make_source(cfg, deploy), tmp_path, dynamic=True)
     assert difference <= 1e-5
     assert exporter.load_file('onnx', path)[1] == METADATA
 
@@ -100,11 +103,14 @@ def test_without_deploy_form(tmp_path):
     assert written('onnx', make_source(V2, deploy=False), tmp_path)[1] <= 1e-5
 
 
-def test_deploy_form_leaves_no_shuffle_in_the_file(tmp_path):
+def test_deploy_form_leaves_no_shuffle_of_v2_in_the_file_and_one_transposition_for_each_of_v1(tmp_path):
     import onnx
 
-    kinds = {node.op_type for node in onnx.load(written('onnx', make_source(V2), tmp_path)[0]).graph.node}
-    assert not kinds & {'Transpose', 'Reshape', 'BatchNormalization', 'Gather', 'Split'}
+    nodes = [node.op_type for node in onnx.load(written('onnx', make_source(V2), tmp_path)[0]).graph.node]
+    assert not {*nodes} & {'Transpose', 'BatchNormalization', 'Gather', 'Split'}
+    assert nodes.count('Reshape') == 1  # the neck's
+    nodes = [node.op_type for node in onnx.load(written('onnx', make_source(V1), tmp_path)[0]).graph.node]
+    assert nodes.count('Transpose') == 16 and 'BatchNormalization' not in nodes
 
 
 @pytest.mark.parametrize('fault', [1 + 1e-3, float('nan')])
