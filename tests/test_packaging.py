@@ -142,6 +142,7 @@ def test_sdist_holds_the_project(project, sdist):
     assert {'setup.py', 'pyproject.toml', 'LICENSE', 'README.md', 'Makefile'} <= names
 
 
+@pytest.mark.slow
 def test_wheel_built_from_the_sdist_is_the_same(sdist, wheel, tmp_path):
     with tarfile.open(sdist) as archive:
         archive.extractall(tmp_path, filter='data')
@@ -261,7 +262,9 @@ def test_make_test_compiles_mmcv(fresh_project):
     assert 'install_mmcv.sh' in make_plan(fresh_project, 'test')
 
 
-@pytest.mark.parametrize(('installed', 'target'), [(1, 'train'), (2, 'train'), (2, 'test'), (2, 'verify')])
+@pytest.mark.parametrize(
+    ('installed', 'target'), [(1, 'train'), (2, 'train'), (2, 'test'), (2, 'test-all'), (2, 'verify')]
+)
 def test_make_installs_nothing_twice(fresh_project, installed, target):
     pretend_installed(fresh_project, installed)
     plan = make_plan(fresh_project, target)

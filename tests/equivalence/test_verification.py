@@ -37,7 +37,8 @@ class Scope:
 
 NARROW = ('shufflenet_v1_g3_0.25x', 'shufflenet_v2_0.33x')
 SCOPES = {
-    'narrow': Scope(NARROW, NARROW[1:], NARROW[:1]),
+    # The training on the digits takes as long as all other checks together.
+    'narrow': Scope(NARROW, (), NARROW[:1]),
     'fast-subset': Scope(FAST_VARIANTS, FAST_VARIANTS, FAST_VARIANTS),
 }
 
@@ -161,13 +162,12 @@ def check_content(text, scope, found):
         'By stage',
         'Differences by layer',
         'Differences by step',
-        'Loss curves',
         'noise floor',
         'logits',
         'PyTorch',
         'MindSpore',
-        'final accuracies',
         '97x160',
+        *(('Loss curves', 'final accuracies') if scope.trained else ()),
     ):
         assert words in text, words
     for note in found.notes:

@@ -157,11 +157,12 @@ def test_channel_shuffle_and_its_gradient(rows, mode):
     assert not np.array_equal(weight, expected.grad.numpy())
 
 
-def test_folding_into_the_convolution_changes_rounding_only():
+def test_folding_into_the_convolution_changes_rounding_only(monkeypatch):
     cell = layers.LayerConfig(None, BN, RELU).conv(CONV)
     copy_weights(carry_signal(torch_layers.LayerConfig(None, BN, RELU).conv(CONV)), cell)
     x = ms.Tensor(random(2, 6, 9, 9))
-    folded = cell.set_train(False)(x).asnumpy()
+    cell.set_train(False)
     apart = F.relu(torch.tensor(cell.bn(cell.conv(x)).asnumpy())).numpy()
-    np.testing.assert_allclose(folded, apart, rtol=1e-5, atol=1e-6)
-    assert not np.array_equal(folded, apart)
+    # The layer itself is not run.
+    monkeypatch.setattr(layers.BatchNorm2d, 'construct', None, raising=False)
+    np.testing.assert_allclose(cell(x).asnumpy(), apart, rtol=1e-5, atol=1e-6)
