@@ -137,10 +137,10 @@ class ShuffleNet(BaseModule):
 
     @abstractmethod
     def _build_unit(self, unit: V1Unit | V2Unit) -> nn.Module:
-        """Builds one unit of the plan."""
+        """Build one unit of the plan."""
 
     def forward(self, x: Tensor) -> tuple[Tensor, ...]:
-        """Computes the requested outputs.
+        """Compute the requested outputs.
 
         Args:
             x: Images of shape (N, in_channels, H, W).
@@ -167,7 +167,7 @@ class ShuffleNet(BaseModule):
         return tuple(output.contiguous() for output in outputs) if self.training else tuple(outputs)
 
     def train(self, mode: bool = True) -> 'ShuffleNet':
-        """Sets the training mode; frozen parts, and with norm_eval every BatchNorm, stay in evaluation mode."""
+        """Set the training mode; frozen parts, and with norm_eval every BatchNorm, stay in evaluation mode."""
         super().train(mode)
         self._freeze()
         if mode and self.norm_eval:
@@ -177,7 +177,7 @@ class ShuffleNet(BaseModule):
         return self
 
     def init_weights(self) -> None:
-        """Initialises as the official release does, then applies init_cfg, which may load a checkpoint."""
+        """Initialise as the official release does, then apply init_cfg, which may load a checkpoint."""
         # mmengine lets the children initialise themselves after init_cfg; here init_cfg has the last word.
         init_cfg, self.init_cfg = self.init_cfg, None
         super().init_weights()
@@ -194,4 +194,4 @@ class ShuffleNet(BaseModule):
                 initialize(self, cfg)
 
     def _dump_init_info(self) -> None:
-        """Keeps mmengine from logging every parameter: the whole initialisation is described above."""
+        """Keep mmengine from logging every parameter: the whole initialisation is described above."""

@@ -12,7 +12,7 @@ from shufflenet_zoo.backbones.tracing import recomputes
 
 @contextmanager
 def _statistics_kept(module: nn.Module) -> Iterator[None]:
-    """Lets the BatchNorms below module update copies of their statistics, which are thrown away at the end."""
+    """Let the BatchNorms below module update copies of their statistics, which are thrown away at the end."""
     norms = [m for m in module.modules() if isinstance(m, _BatchNorm) and m.training]
     kept = [dict(norm._buffers) for norm in norms]
     for norm in norms:
@@ -25,7 +25,7 @@ def _statistics_kept(module: nn.Module) -> Iterator[None]:
 
 
 def run_checkpointed(module: nn.Module, function: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
-    """Runs function(x), whose layers belong to module, keeping no activations for the backward pass.
+    """Run function(x), whose layers belong to module, keeping no activations for the backward pass.
 
     The backward pass runs the function again. Non-reentrant, so that it works under DistributedDataParallel and
     where x needs no gradient. Inside torch.compile it only runs the function: the compiler traces no such

@@ -76,7 +76,7 @@ class DeployedShuffleNet(nn.Module):
 
     @staticmethod
     def _deploy(backbone: ShuffleNet, layer: nn.Module, index: int, order: np.ndarray) -> tuple[nn.Module, np.ndarray]:
-        """Copies a layer that reads channels in the given order; returns it and the order that it writes."""
+        """Copy a layer that reads channels in the given order; return it and the order that it writes."""
         if index == len(backbone.plan.stages):
             return fold(layer, inputs=order), np.arange(backbone.plan.last_conv.out_channels)
         if isinstance(backbone, ShuffleNetV2):
@@ -85,7 +85,7 @@ class DeployedShuffleNet(nn.Module):
         return nn.Sequential(*map(DeployedUnitV1, layer)), order
 
     def forward(self, x: Tensor) -> tuple[Tensor, ...]:
-        """Computes what the trained backbone's forward computes in evaluation mode."""
+        """Compute what the trained backbone's forward computes in evaluation mode."""
         x = check_images(x, self.plan.in_channels, self.plan.min_size)
         x = self.stem(channels_last_on_cpu(x))
         outputs = [x] if STEM_OUTPUT in self.plan.out_indices else []
@@ -98,7 +98,7 @@ class DeployedShuffleNet(nn.Module):
 
 
 def to_deploy(model: nn.Module) -> nn.Module:
-    """Copies a trained network into its deploy form.
+    """Copy a trained network into its deploy form.
 
     BatchNorm is folded into the convolutions; V2's shuffles, splits and copies of identity halves disappear.
     Norms other than BatchNorm stay as they are, and the rest is rewritten around them. The result takes any batch and

@@ -53,7 +53,7 @@ class LayerConfig:
                 )
 
     def conv(self, conv: Conv) -> ConvModule:
-        """Builds the convolution of a plan, with its normalisation and activation."""
+        """Build the convolution of a plan, with its normalisation and activation."""
         norm_cfg = self.norm_cfg if conv.norm else None
         if norm_cfg and conv.out_channels % norm_cfg.get('num_groups', 1):
             raise ArgumentError(
@@ -74,7 +74,7 @@ class LayerConfig:
         )
 
     def act(self) -> nn.Module:
-        """Builds an activation of its own."""
+        """Build an activation of its own."""
         return build_activation_layer(self.act_cfg) if self.act_cfg else nn.Identity()
 
 

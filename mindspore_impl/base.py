@@ -18,7 +18,7 @@ _BATCH_NORMS = (nn.BatchNorm2d, nn.SyncBatchNorm)
 
 @ops.constexpr(check=False)
 def check_images(shape: tuple[int, ...], in_channels: int, min_size: int) -> None:
-    """Checks the shape of a batch of images; in Graph mode when the graph is compiled.
+    """Check the shape of a batch of images; in Graph mode when the graph is compiled.
 
     Raises:
         ArgumentError: if the shape is not (N, in_channels, H, W) with H and W of at least min_size.
@@ -33,7 +33,7 @@ def check_images(shape: tuple[int, ...], in_channels: int, min_size: int) -> Non
 
 
 def load_pretrained(cell: nn.Cell, init_cfg: Mapping[str, Any] | None) -> None:
-    """Does what mmengine's init_cfg of type 'Pretrained' does, strictly; MindSpore knows no other type.
+    """Do what mmengine's init_cfg of type 'Pretrained' does, strictly; MindSpore knows no other type.
 
     Args:
         cell: The network.
@@ -111,10 +111,10 @@ class ShuffleNet(nn.Cell):
 
     @abstractmethod
     def _build_unit(self, unit: V1Unit | V2Unit) -> nn.Cell:
-        """Builds one unit of the plan."""
+        """Build one unit of the plan."""
 
     def construct(self, x: Tensor) -> tuple[Tensor, ...]:
-        """Computes the requested outputs.
+        """Compute the requested outputs.
 
         Args:
             x: Images of shape (N, in_channels, H, W).
@@ -136,7 +136,7 @@ class ShuffleNet(nn.Cell):
         return outputs
 
     def add_flags_recursive(self, **flags: Any) -> 'ShuffleNet':
-        """Sets flags of all cells; frozen parts, and with norm_eval every BatchNorm, stay in evaluation mode.
+        """Set flags of all cells; frozen parts, and with norm_eval every BatchNorm, stay in evaluation mode.
 
         Cell.set_train of this cell and of every cell around it passes through here.
         """

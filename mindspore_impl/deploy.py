@@ -197,7 +197,7 @@ class DeployedShuffleNet(nn.Cell):
         self._returns = tuple(index in plan.out_indices for index in range(last + 1))
 
     def construct(self, x: Tensor) -> tuple[Tensor, ...]:
-        """Computes what the trained backbone computes in evaluation mode."""
+        """Compute what the trained backbone computes in evaluation mode."""
         x = self.stem(x)
         outputs = (x,) if self._returns_stem else ()
         for i, returned in enumerate(self._returns):
@@ -208,7 +208,7 @@ class DeployedShuffleNet(nn.Cell):
 
 
 def _deploy_layer(backbone: ShuffleNet, index: int, order: np.ndarray) -> tuple[nn.Cell, np.ndarray]:
-    """Copies a layer that reads channels in the given order; returns it and the order that it writes."""
+    """Copy a layer that reads channels in the given order; return it and the order that it writes."""
     plan, layer = backbone.plan, backbone.layers[index]
     if index == len(plan.stages):
         return fold(layer, inputs=order), np.arange(plan.last_conv.out_channels)
@@ -219,7 +219,7 @@ def _deploy_layer(backbone: ShuffleNet, index: int, order: np.ndarray) -> tuple[
 
 
 def to_deploy(model: nn.Cell) -> nn.Cell:
-    """Copies a trained network into its deploy form, as the function of the same name in PyTorch does.
+    """Copy a trained network into its deploy form, as the function of the same name in PyTorch does.
 
     Args:
         model: A ShuffleNetV1, a ShuffleNetV2 or an ImageClassifier; it is left as it is.
@@ -242,7 +242,7 @@ def to_deploy(model: nn.Cell) -> nn.Cell:
 
 
 def export(model: nn.Cell, shape: Sequence[int], dynamic: bool, path: Path, file_format: str) -> None:
-    """Writes a network as MINDIR or ONNX.
+    """Write a network as MINDIR or ONNX.
 
     Args:
         model: The network; for ONNX in its deploy form, whose average pools are replaced.

@@ -23,7 +23,7 @@ class BatchNorm2d(nn.BatchNorm2d):
     """BatchNorm that in evaluation mode can be folded into the convolution before it."""
 
     def scale_and_shift(self) -> tuple[Tensor, Tensor]:
-        """Returns the scale and the shift of every channel, both of shape (C,), in evaluation mode."""
+        """Return the scale and the shift of every channel, both of shape (C,), in evaluation mode."""
         scale = self.gamma * ops.rsqrt(self.moving_variance + self.eps)
         return scale, self.beta - self.moving_mean * scale
 
@@ -94,7 +94,7 @@ _ACTS = {
 
 
 def _resolve(argument: str, cfg: Mapping[str, Any], layers: Mapping[str, _Layer]) -> tuple[_Layer, dict[str, Any]]:
-    """Returns the layer that a config names and its arguments, all of them checked."""
+    """Return the layer that a config names and its arguments, all of them checked."""
     if not isinstance(cfg, Mapping) or 'type' not in cfg:
         raise ArgumentError(f'{argument} must have a type, one of {", ".join(layers)}; got {cfg}')
     kind = cfg['type']
@@ -149,7 +149,7 @@ class LayerConfig:
                 _resolve(argument, cfg, layers)
 
     def conv(self, conv: Conv, std: float | None = None) -> 'ConvModule':
-        """Builds the convolution of a plan, with its normalisation and activation.
+        """Build the convolution of a plan, with its normalisation and activation.
 
         Args:
             conv: The convolution.
@@ -161,7 +161,7 @@ class LayerConfig:
         return ConvModule(conv, std or conv.groups / conv.in_channels, norm_name, norm, act)
 
     def _norm(self, channels: int) -> tuple[str, nn.Cell | None]:
-        """Builds a normalisation; returns its name within a ConvModule too."""
+        """Build a normalisation; return its name within a ConvModule too."""
         if self.norm_cfg is None:
             return '', None
         layer, arguments = _resolve('norm_cfg', self.norm_cfg, _NORMS)
@@ -178,7 +178,7 @@ class LayerConfig:
         return layer.name, norm
 
     def act(self) -> nn.Cell:
-        """Builds an activation of its own."""
+        """Build an activation of its own."""
         if self.act_cfg is None:
             return nn.Identity()
         layer, arguments = _resolve('act_cfg', self.act_cfg, _ACTS)
@@ -228,7 +228,7 @@ class ConvModule(nn.Cell):
             self.activate = activate
 
     def add_flags(self, **flags: Any) -> 'ConvModule':
-        """Sets flags; under mixed precision BatchNorm stays a layer of its own, which O2 keeps in float32."""
+        """Set flags; under mixed precision BatchNorm stays a layer of its own, which O2 keeps in float32."""
         super().add_flags(**flags)
         if flags.get('fp16') or flags.get('bf16'):
             self.can_fold = False

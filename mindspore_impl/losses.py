@@ -25,7 +25,7 @@ class CrossEntropyLoss(nn.Cell):
         self.class_weight = 1.0 if class_weight is None else Tensor(np.asarray(class_weight, np.float32))
 
     def construct(self, logits: Tensor, labels: Tensor) -> Tensor:
-        """Computes the loss.
+        """Compute the loss.
 
         Args:
             logits: Scores before the softmax, of shape (N, classes).
@@ -71,7 +71,7 @@ class LabelSmoothLoss(nn.Cell):
         self.cross_entropy = CrossEntropyLoss(loss_weight, class_weight)
 
     def construct(self, logits: Tensor, labels: Tensor) -> Tensor:
-        """Computes the loss, a scalar, from logits and labels as CrossEntropyLoss takes them."""
+        """Compute the loss, a scalar, from logits and labels as CrossEntropyLoss takes them."""
         classes = logits.shape[1]
         shares = labels if labels.ndim == 2 else ops.one_hot(labels, classes)
         return self.cross_entropy(logits, shares.astype(ms.float32) * (1 - self.spread) + self.spread / classes)

@@ -8,7 +8,7 @@ VARIABLE = 'ONEDNN_MAX_CPU_ISA'
 
 
 def hold_at_avx2() -> None:
-    """Holds oneDNN at AVX2 where that helps, unless the user has set ONEDNN_MAX_CPU_ISA.
+    """Hold oneDNN at AVX2 where that helps, unless the user has set ONEDNN_MAX_CPU_ISA.
 
     With AVX-512, MindSpore 2.10's oneDNN takes its reference code for most convolutions: 159 ms instead of 2 for a
     grouped 1x1, 46 instead of 2 for a depthwise one (8 images, 28x28). The variable is read at the first convolution

@@ -10,7 +10,7 @@ from shufflenet_zoo.errors import ArgumentError
 
 @contextmanager
 def _statistics_kept(norms: list[nn.BatchNorm2d]) -> Iterator[None]:
-    """Lets the BatchNorms update their running statistics with momentum 0, which leaves them as they are."""
+    """Let the BatchNorms update their running statistics with momentum 0, which leaves them as they are."""
     updating = [norm.bn_train for norm in norms]
     for norm in norms:
         norm.bn_train = ops.BatchNorm(is_training=True, epsilon=norm.eps, momentum=0.0)
@@ -22,7 +22,7 @@ def _statistics_kept(norms: list[nn.BatchNorm2d]) -> Iterator[None]:
 
 
 def recompute(unit: nn.Cell) -> None:
-    """Lets a unit recompute its activations in the backward pass rather than keep them.
+    """Let a unit recompute its activations in the backward pass rather than keep them.
 
     Cell.recompute() alone also repeats BatchNorm's update of the running statistics. In PyNative mode the second
     pass therefore runs with momentum 0; in Graph mode BatchNorm's output is kept and only the rest is recomputed.

@@ -43,7 +43,7 @@ class ShuffleUnit(nn.Cell):
             recompute(self)
 
     def construct(self, x: Tensor) -> Tensor:
-        """Maps (N, in_channels, H, W) to (N, out_channels, ceil(H / stride), ceil(W / stride))."""
+        """Map (N, in_channels, H, W) to (N, out_channels, ceil(H / stride), ceil(W / stride))."""
         out = self.depthwise_conv3x3_bn(self.g_conv_1x1_compress(x))
         if self.shuffles:
             out = self.channel_shuffle(out)

@@ -58,7 +58,7 @@ class InvertedResidual(nn.Cell):
         return self.act(x + out) if self.adds_residual else out
 
     def construct(self, x: Tensor) -> Tensor:
-        """Maps (N, in_channels, H, W) to (N, out_channels, ceil(H / stride), ceil(W / stride))."""
+        """Map (N, in_channels, H, W) to (N, out_channels, ceil(H / stride), ceil(W / stride))."""
         if self.project:
             out = ops.concat((self.branch1(x), self._main(x)), 1)
         else:

@@ -21,7 +21,7 @@ COLUMNS = ('part', 'output', 'parameters', 'multiply-adds', 'conv access', 'elem
 
 
 def parse_args() -> argparse.Namespace:
-    """Reads the command line."""
+    """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('network', nargs='?', help='a variant, or a config file with one of our backbones')
     parser.add_argument('--size', type=int, nargs=2, default=(224, 224), metavar=('H', 'W'), help='image size')
@@ -35,7 +35,7 @@ def parse_args() -> argparse.Namespace:
 
 
 def find_backbone(model: Any) -> dict[str, Any]:
-    """Returns the backbone dict of a model config."""
+    """Return the backbone dict of a model config."""
     backbone = model.get('backbone') if isinstance(model, dict) else None
     if not backbone:
         raise ConfigError('the config has no model.backbone')
@@ -43,7 +43,7 @@ def find_backbone(model: Any) -> dict[str, Any]:
 
 
 def read_network(name: str, classes: int | None) -> tuple[Plan, int | None, bool]:
-    """Resolves a variant's name or a config file into a plan, the classes of its head and whether that has a bias."""
+    """Resolve a variant's name or a config file into a plan, the classes of its head and whether that has a bias."""
     if Path(name).suffix != '.py':
         variant = get_variant(name)
         return variant.plan(), classes or 1000, variant.head_bias
@@ -55,7 +55,7 @@ def read_network(name: str, classes: int | None) -> tuple[Plan, int | None, bool
 
 
 def print_parts(plan: Plan, size: tuple[int, int], classes: int | None, head_bias: bool) -> None:
-    """Prints a row for every part, and the sum."""
+    """Print a row for every part, and the sum."""
     if min(size) < plan.min_size:
         raise ArgumentError(f'--size must be at least {plan.min_size}, the stride of the network; got {size}')
     parts = analyse(plan, size, classes, head_bias)
@@ -83,7 +83,7 @@ def print_parts(plan: Plan, size: tuple[int, int], classes: int | None, head_bia
 
 
 def print_variants(row: str, heading: str) -> None:
-    """Prints every variant with its size and published accuracies, formatted by row, under the heading."""
+    """Print every variant with its size and published accuracies, formatted by row, under the heading."""
     print(heading)
     for name, variant in VARIANTS.items():
         cost = total(analyse(variant.plan(), num_classes=1000, head_bias=variant.head_bias))
@@ -94,7 +94,7 @@ def print_variants(row: str, heading: str) -> None:
 
 
 def main() -> None:
-    """Runs the command line."""
+    """Run the command line."""
     args = parse_args()
     if args.list and args.markdown:
         print_variants('| `{}` | {} | {} | {} |', f'| {" | ".join(LIST_COLUMNS)} |\n|---|---|---|---|')

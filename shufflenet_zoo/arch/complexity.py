@@ -45,7 +45,7 @@ Size = tuple[int, int]
 
 
 def analyse(plan: Plan, size: Size = (224, 224), num_classes: int | None = None, head_bias: bool = True) -> list[Part]:
-    """Counts every part of a backbone, and of a linear classifier behind it.
+    """Count every part of a backbone, and of a linear classifier behind it.
 
     Args:
         plan: The architecture.
@@ -73,7 +73,7 @@ def analyse(plan: Plan, size: Size = (224, 224), num_classes: int | None = None,
 
 
 def total(parts: list[Part]) -> Cost:
-    """Adds the costs of parts."""
+    """Add the costs of parts."""
     return sum((part.cost for part in parts), Cost())
 
 

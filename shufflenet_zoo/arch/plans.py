@@ -120,7 +120,7 @@ class Plan:
         return {name: conv for _, convs in self.named_parts() for name, conv in convs.items()}
 
     def named_parts(self) -> Iterator[tuple[str, dict[str, Conv]]]:
-        """Yields the stem, every stage and the last convolution as (name, its convolutions by canonical name)."""
+        """Yield the stem, every stage and the last convolution as (name, its convolutions by canonical name)."""
         stem = self.stem.convs
         yield 'stem', {'conv1' if len(stem) == 1 else f'conv1.{i}': conv for i, conv in enumerate(stem)}
         for i, stage in enumerate(self.stages):
@@ -150,7 +150,7 @@ def plan_v1(
     output_stride: int | None = None,
     pool_padding: str = 'symmetric',
 ) -> Plan:
-    """Resolves the arguments of ShuffleNetV1 into a plan.
+    """Resolve the arguments of ShuffleNetV1 into a plan.
 
     Args:
         groups: Groups of the 1x1 convolutions: 1, 2, 3, 4 or 8.
@@ -229,7 +229,7 @@ def plan_v2(
     output_stride: int | None = None,
     pool_padding: str = 'symmetric',
 ) -> Plan:
-    """Resolves the arguments of ShuffleNetV2 into a plan.
+    """Resolve the arguments of ShuffleNetV2 into a plan.
 
     Args:
         widen_factor: 0.25, 0.33, 0.5, 1.0, 1.5 or 2.0; 1.0 for a deep network.
@@ -334,7 +334,7 @@ def _stem(in_channels: int, channels: Sequence[int], small: bool, pool_padding: 
 
 
 def _stages(unit, stem: Stem, channels, repeats, stage_strides, output_stride):
-    """Builds the units of every stage and the stages' strides; beyond output_stride, stride turns into dilation."""
+    """Build the units of every stage and the stages' strides; beyond output_stride, stride turns into dilation."""
     full_stride = stem.stride
     for stride in stage_strides:
         full_stride *= stride
@@ -356,7 +356,7 @@ def _stages(unit, stem: Stem, channels, repeats, stage_strides, output_stride):
 
 
 def _plan(stem, stages, strides, last_conv, out_indices, frozen_stages) -> Plan:
-    """Adds the outputs and the frozen layers to the built parts."""
+    """Add the outputs and the frozen layers to the built parts."""
     channels = {STEM_OUTPUT: stem.out_channels} | {i: units[-1].out_channels for i, units in enumerate(stages)}
     layer_strides = {STEM_OUTPUT: stem.stride} | dict(enumerate(strides))
     if last_conv:

@@ -55,7 +55,7 @@ class StageRoutes:
 
 
 def route_stage(units: Sequence[V2Unit], reorder: bool) -> StageRoutes:
-    """Follows every channel through the shuffles of a stage.
+    """Follow every channel through the shuffles of a stage.
 
     Args:
         units: The units of a V2 stage; the first one projects.

@@ -91,7 +91,7 @@ def _torch_network(
     parts: Sequence[Sequence[Any]],
     head: Any,
 ) -> Network:
-    """Loads a PyTorch network strictly in double precision and runs it part by part."""
+    """Load a PyTorch network strictly in double precision and run it part by part."""
     import torch
 
     state = {
@@ -240,7 +240,7 @@ def _mindspore_network(
     parts: Sequence[Sequence[Any]],
     head: Any,
 ) -> Network:
-    """Loads a MindSpore network strictly and runs it part by part."""
+    """Load a MindSpore network strictly and run it part by part."""
     import mindspore
 
     parameters = dict(model.parameters_and_names())

@@ -83,7 +83,7 @@ class Layout:
         return self.norm == TORCH_NORM
 
     def conv_modules(self, plan: Plan) -> Iterator[tuple[str, Conv, str, str]]:
-        """Yields every convolution's canonical name, the convolution, and the layout's two modules for it."""
+        """Yield every convolution's canonical name, the convolution, and the layout's two modules for it."""
         for name, conv in plan.named_convs().items():
             if self.modules is None:
                 yield name, conv, f'{name}.conv', f'{name}.bn'
@@ -135,7 +135,7 @@ class Entry:
 
 
 def channel_orders(layout: Layout, plan: Plan) -> ChannelOrders:
-    """Finds the orders of a layout's channels, seen from a canonical network.
+    """Find the orders of a layout's channels, seen from a canonical network.
 
     Raises:
         PermutationError: if no channel permutation brings the layout's shuffle into the plan's.
@@ -144,7 +144,7 @@ def channel_orders(layout: Layout, plan: Plan) -> ChannelOrders:
 
 
 def entries(layout: Layout, plan: Plan, num_classes: int | None) -> list[Entry]:
-    """Lists the correspondences between the canonical tensors of a network and a layout's.
+    """List the correspondences between the canonical tensors of a network and a layout's.
 
     Args:
         layout: The layout.

@@ -31,7 +31,7 @@ class PermutationError(ShuffleNetZooError):
 
 
 def conv_index(groups: int, inputs: np.ndarray | None, outputs: np.ndarray | None) -> np.ndarray | None:
-    """Turns the orders of a convolution's channels into the order of its weight's (row, column) pairs.
+    """Turn the orders of a convolution's channels into the order of its weight's (row, column) pairs.
 
     Args:
         groups: Groups of the convolution.
@@ -58,14 +58,14 @@ def conv_index(groups: int, inputs: np.ndarray | None, outputs: np.ndarray | Non
 
 
 def invert(order: np.ndarray) -> np.ndarray:
-    """Returns the order that undoes the given one."""
+    """Return the order that undoes the given one."""
     inverse = np.empty_like(order)
     inverse[order] = np.arange(len(order))
     return inverse
 
 
 def match_bottleneck(canonical: V1Unit, other: V1Unit, is_reversed: bool) -> np.ndarray | None:
-    """Finds the order of the bottleneck's channels that makes two units compute the same.
+    """Find the order of the bottleneck's channels that makes two units compute the same.
 
     Args:
         canonical: The unit.
@@ -99,7 +99,7 @@ def match_bottleneck(canonical: V1Unit, other: V1Unit, is_reversed: bool) -> np.
 
 
 def _match_flows(canonical: StageFlow, other: StageFlow) -> np.ndarray | None:
-    """Finds for every channel its counterpart in the other network's stage; None if there is none for some."""
+    """Find for every channel its counterpart in the other network's stage; None if there is none for some."""
     counterparts = np.empty(len(canonical.readers), int)
     for channels in canonical.added:
         by_reader = [channels[np.argsort(flow.readers[channels], kind='stable')] for flow in (canonical, other)]

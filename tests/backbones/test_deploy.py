@@ -47,7 +47,7 @@ def every(cfgs: dict) -> pytest.MarkDecorator:
 
 @torch.no_grad()
 def check(cfg: dict, height: int = 64, width: int = 64, batch: int = 2, **overrides) -> nn.Module:
-    """Compares in double precision, where rounding hides nothing, and in single precision, where users are."""
+    """Compare in double precision, where rounding hides nothing, and in single precision, where users are."""
     model = carry_signal(build(cfg, **overrides)).eval()
     x = images(cfg, height, width, batch)
     deployed, found = to_deploy(model), model(x)

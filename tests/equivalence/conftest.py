@@ -16,7 +16,7 @@ TABLE_START, TABLE_END = '<!-- differences -->', '<!-- end of differences -->'
 
 @pytest.fixture(scope='session')
 def record():
-    """Keeps the largest differences, and writes them as a table into the file that TABLE_VARIABLE names."""
+    """Keep the largest differences, and writes them as a table into the file that TABLE_VARIABLE names."""
     largest = {}
 
     def add(layout, variant, difference):

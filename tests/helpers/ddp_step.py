@@ -7,7 +7,7 @@ from helpers.networks import build, images
 
 
 def train_steps(rank: int, port: int, cfg: dict, folder: str) -> None:
-    """Runs two steps without and with checkpointing; the first process saves the gradients and states."""
+    """Run two steps without and with checkpointing; the first process saves the gradients and states."""
     torch.set_num_threads(1)
     dist.init_process_group('gloo', init_method=f'tcp://127.0.0.1:{port}', rank=rank, world_size=2)
     results = {}

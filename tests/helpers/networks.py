@@ -57,7 +57,7 @@ VARIANT_PARAMETERS = slow_but(VARIANTS, _one_width_per_structure())
 
 
 def build(cfg: dict, **overrides) -> nn.Module:
-    """Builds and initialises a backbone, always with the same weights."""
+    """Build and initialises a backbone, always with the same weights."""
     torch.manual_seed(0)
     model = MODELS.build(cfg | overrides)
     model.init_weights()

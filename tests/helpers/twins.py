@@ -16,7 +16,7 @@ from shufflenet_zoo.mindspore_impl.classifier import BACKBONES
 
 
 def copy_weights(source: nn.Module, target: ms_nn.Cell) -> None:
-    """Copies every parameter; names and shapes must be the same."""
+    """Copy every parameter; names and shapes must be the same."""
     arrays = {name: value.numpy() for name, value in source.state_dict().items() if 'num_batches' not in name}
     parameters = {torch_name(parameter.name): parameter for parameter in target.get_parameters()}
     assert sorted(parameters) == sorted(arrays)
@@ -26,13 +26,13 @@ def copy_weights(source: nn.Module, target: ms_nn.Cell) -> None:
 
 
 def build_cell(cfg: dict, **overrides) -> ms_nn.Cell:
-    """Builds a backbone in MindSpore."""
+    """Build a backbone in MindSpore."""
     arguments = cfg | overrides
     return BACKBONES[family_of(arguments)](**{name: value for name, value in arguments.items() if name != 'type'})
 
 
 def twins(cfg: dict, **overrides) -> tuple[nn.Module, ms_nn.Cell]:
-    """Builds a backbone in both frameworks, with the same random weights, in evaluation mode."""
+    """Build a backbone in both frameworks, with the same random weights, in evaluation mode."""
     model, cell = carry_signal(build(cfg, **overrides)).eval(), build_cell(cfg, **overrides)
     copy_weights(model, cell)
     return model, cell.set_train(False)
@@ -40,7 +40,7 @@ def twins(cfg: dict, **overrides) -> tuple[nn.Module, ms_nn.Cell]:
 
 @torch.no_grad()
 def assert_same_features(model: nn.Module, cell: ms_nn.Cell, x: torch.Tensor, bound: float = 1e-5) -> None:
-    """Asserts that both compute the same; where rounding is amplified, as nearly as PyTorch to the exact value."""
+    """Assert that both compute the same; where rounding is amplified, as nearly as PyTorch to the exact value."""
     found = [feature.asnumpy() for feature in cell(ms.Tensor(x.numpy()))]
     expected = [feature.numpy() for feature in model(x)]
     assert all(feature.std() > 1e-3 for feature in expected)
@@ -51,7 +51,7 @@ def assert_same_features(model: nn.Module, cell: ms_nn.Cell, x: torch.Tensor, bo
 
 
 def gradients(cell: ms_nn.Cell, x: np.ndarray) -> dict[str, np.ndarray]:
-    """Derives the sum of all outputs' mean squares by every trainable parameter, in training mode."""
+    """Derive the sum of all outputs' mean squares by every trainable parameter, in training mode."""
     step = _Gradients(cell)
     step.set_train()
     return {p.name: g.asnumpy() for p, g in zip(step.parameters, step(ms.Tensor(x)), strict=True)}

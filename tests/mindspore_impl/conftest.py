@@ -15,6 +15,6 @@ def pynative():
 
 @pytest.fixture(params=['pynative', 'graph'])
 def mode(request, tmp_path, monkeypatch):
-    """Runs a test in both modes; what mindspore leaves in the current folder goes away."""
+    """Run a test in both modes; what mindspore leaves in the current folder goes away."""
     monkeypatch.chdir(tmp_path)
     ms.set_context(mode=ms.GRAPH_MODE if request.param == 'graph' else ms.PYNATIVE_MODE)

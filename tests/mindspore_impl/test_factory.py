@@ -31,7 +31,7 @@ _SETTING = 'import os, shufflenet_zoo.mindspore_impl; print(os.environ.get("ONED
 
 
 def run(code: str, cwd, **env: str) -> list[str]:
-    """Runs Python in a process of its own; returns the lines it prints."""
+    """Run Python in a process of its own; return the lines it prints."""
     env = {name: value for name, value in (os.environ | env).items() if value}
     done = subprocess.run([sys.executable, '-c', code], cwd=cwd, env=env, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr

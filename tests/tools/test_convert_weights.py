@@ -19,7 +19,7 @@ TOOL = Path(__file__).resolve().parents[2] / 'tools' / 'convert_weights.py'
 
 @pytest.fixture
 def convert(call):
-    """Calls the tool; returns its exit status, output and errors as texts."""
+    """Call the tool; return its exit status, output and errors as texts."""
 
     def run(*arguments):
         status, output, errors = call('convert_weights', *arguments)
