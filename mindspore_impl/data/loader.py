@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+import cv2
 import mindspore.dataset as minddata
 import numpy as np
 
@@ -11,6 +12,7 @@ from shufflenet_zoo.errors import DataError, ShuffleNetZooError
 from shufflenet_zoo.jobs.seeds import SAMPLE_STREAM, derive_seed
 from shufflenet_zoo.mindspore_impl.config_keys import check_keys, choose, require
 from shufflenet_zoo.mindspore_impl.data.datasets import ImageDataset, build_dataset
+from shufflenet_zoo.mindspore_impl.data.preprocessor import Preprocessor
 from shufflenet_zoo.mindspore_impl.data.sampler import epoch_order
 from shufflenet_zoo.mindspore_impl.data.transforms import Pipeline
 
@@ -18,61 +20,6 @@ from shufflenet_zoo.mindspore_impl.data.transforms import Pipeline
 _TRANSPORT_KEYS = ('persistent_workers', 'pin_memory', 'prefetch_factor', 'timeout')
 _LOADER_KEYS = ('batch_size', 'num_workers', 'dataset', 'sampler', 'drop_last', 'collate_fn', *_TRANSPORT_KEYS)
 _ONLY_RANK = 0
-
-
-class Preprocessor:
-    """Channel order and normalisation of a batch, as mmpretrain's ClsDataPreprocessor computes them.
-
-    Args:
-        config: The config's ``data_preprocessor``; None changes nothing.
-
-    Raises:
-        ConfigError: if it asks for something that this backend does not do.
-    """
-
-    def __init__(self, config: Mapping[str, Any] | None) -> None:
-        config, key = dict(config or {}), 'data_preprocessor'
-        choose(config, key, {'ClsDataPreprocessor': None}, 'ClsDataPreprocessor')
-        check_keys(
-            config,
-            key,
-            (
-                'num_classes',
-                'mean',
-                'std',
-                'to_rgb',
-                'to_onehot',
-                'batch_augments',
-                'non_blocking',
-                'pad_size_divisor',
-                'pad_value',
-            ),
-        )
-        require(not config.get('batch_augments'), f'{key}.batch_augments', config.get('batch_augments'), 'None')
-        require(not config.get('to_onehot'), f'{key}.to_onehot', config.get('to_onehot'), 'False')
-        divisor = config.get('pad_size_divisor', 1)
-        require(divisor == 1, f'{key}.pad_size_divisor', divisor, '1')
-        mean, std = config.get('mean'), config.get('std')
-        require((mean is None) == (std is None), f'{key}.std', std, 'given where mean is, and only there')
-        self.to_rgb = bool(config.get('to_rgb', False))
-        self.num_classes = config.get('num_classes')
-        self.mean, self.std = (
-            None if value is None else np.asarray(value, np.float32).reshape(-1, 1, 1) for value in (mean, std)
-        )
-
-    def __call__(self, images: np.ndarray) -> np.ndarray:
-        """Normalise a batch.
-
-        Args:
-            images: uint8 of shape (N, H, W, C).
-
-        Returns:
-            float32 of shape (N, C, H, W).
-        """
-        if self.to_rgb:
-            images = images[..., ::-1]
-        images = np.ascontiguousarray(images.transpose(0, 3, 1, 2), dtype=np.float32)
-        return images if self.mean is None else (images - self.mean) / self.std
 
 
 class _Draws:
@@ -124,6 +71,8 @@ class DataLoader:
                 f'data of {key} has a label {self.dataset.labels.max()}; the model has {num_classes} '
                 f'classes, from 0: correct model.head.num_classes or the data'
             )
+        # MindData's threads share the cores already: threads of OpenCV's own in each of them would only wait.
+        cv2.setNumThreads(0)
         self.pipeline = Pipeline(
             config['dataset'].get('pipeline', ()), f'{key}.dataset.pipeline', self.dataset.has_files
         )

@@ -1,58 +1,68 @@
-"""The transforms of mmpretrain's pipelines on MindData's operators.
+"""The transforms of mmpretrain's pipelines, bit for bit: what MindData's threads make of a sample.
 
-Each draws its random numbers in the order of its namesake in mmcv or mmpretrain, so that equal seeds give equal
-augmentations in both backends. MindData's bilinear, area and nearest resizing equal OpenCV's bit for bit, its
-bicubic to one level in 255.
+Each draws its random numbers in the order of its namesake in mmcv or mmpretrain and computes with the same functions of
+OpenCV and Pillow, so that equal seeds give equal images in both backends.
 """
 
-import io
 import math
 from collections.abc import Callable, Mapping, Sequence
-from functools import lru_cache
-from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
-from mindspore.dataset import vision
-from PIL import Image, ImageEnhance, ImageOps
+from PIL import Image, ImageEnhance
 
-from shufflenet_zoo.errors import ConfigError, DataError
+from shufflenet_zoo.data.images import read_image
+from shufflenet_zoo.errors import ConfigError
 from shufflenet_zoo.mindspore_impl.config_keys import check_keys, choose, require
 
 Randoms = np.random.RandomState
 Transform = Callable[[Any, Randoms], Any]
 Pair = tuple[int, int]
 
+# By whose rule, and mmcv's names of the interpolations that it has.
 _INTERPOLATIONS = {
-    'nearest': (vision.Inter.NEAREST, Image.Resampling.NEAREST),
-    'bilinear': (vision.Inter.LINEAR, Image.Resampling.BILINEAR),
-    'bicubic': (vision.Inter.BICUBIC, Image.Resampling.BICUBIC),
-    'area': (vision.Inter.AREA, None),
+    'cv2': {
+        'nearest': cv2.INTER_NEAREST,
+        'bilinear': cv2.INTER_LINEAR,
+        'bicubic': cv2.INTER_CUBIC,
+        'area': cv2.INTER_AREA,
+        'lanczos': cv2.INTER_LANCZOS4,
+    },
+    'pillow': {
+        'nearest': Image.Resampling.NEAREST,
+        'bilinear': Image.Resampling.BILINEAR,
+        'bicubic': Image.Resampling.BICUBIC,
+        'lanczos': Image.Resampling.LANCZOS,
+    },
 }
-_BACKENDS = ('cv2', 'pillow')
+_BACKENDS = tuple(_INTERPOLATIONS)
 _DIRECTIONS = {'horizontal': (1,), 'vertical': (0,), 'diagonal': (0, 1)}
 _PADDING_MODES = ('constant', 'edge', 'reflect', 'symmetric')
-# MindData's operators fix the size of the result; images of a data set share few sizes.
-_SIZES_KEPT = 256
 
 
 class LoadImageFromFile:
-    """Reads an image file as mmcv does: BGR, turned upright by its EXIF orientation."""
+    """Reads an image file as mmcv does: BGR, turned upright by its EXIF orientation.
+
+    Args:
+        to_float32: False.
+        color_type: 'color'.
+        imdecode_backend: Whose decoder: 'cv2' (default) or 'pillow'.
+    """
 
     def __init__(self, to_float32: bool = False, color_type: str = 'color', imdecode_backend: str = 'cv2') -> None:
         require(not to_float32, 'to_float32', to_float32, 'False')
         require(color_type == 'color', 'color_type', color_type, "'color'")
         require(imdecode_backend in _BACKENDS, 'imdecode_backend', imdecode_backend, f'one of {_BACKENDS}')
+        self.backend = imdecode_backend
 
     def __call__(self, path: str, randoms: Randoms) -> np.ndarray:
-        """Return the image, uint8 of shape (height, width, 3)."""
-        try:
-            image = ImageOps.exif_transpose(Image.open(io.BytesIO(Path(path).read_bytes())))
-            return np.asarray(image.convert('RGB'))[..., ::-1]
-        except FileNotFoundError as error:
-            raise DataError(f'image {path} does not exist; correct the annotation file or put it there') from error
-        except Exception as error:  # Pillow raises nearly anything for a damaged file
-            raise DataError(f'image {path} cannot be read: it is damaged, or no image; copy it again') from error
+        """Return the image, uint8 of shape (height, width, 3).
+
+        Raises:
+            DataError: if the file is missing or no image.
+        """
+        return read_image(path, self.backend)
 
 
 class Resize:
@@ -350,6 +360,22 @@ class Pipeline:
         if not self.transforms or not isinstance(self.transforms[-1], PackInputs):
             raise ConfigError(f'{key} must end with PackInputs')
 
+    @classmethod
+    def for_images(cls, configs: Sequence[Mapping[str, Any]], key: str) -> 'Pipeline':
+        """Build a pipeline for images that are read already: without the LoadImageFromFile that it may begin with.
+
+        Args:
+            configs: The data set's ``pipeline``.
+            key: Its dotted name in the config.
+
+        Raises:
+            ConfigError: if this backend does not have a transform or one of its arguments.
+        """
+        loads = bool(configs) and choose(configs[0], f'{key}.0', _KINDS) is LoadImageFromFile
+        pipeline = cls(configs, key, has_files=loads)
+        del pipeline.transforms[:loads]
+        return pipeline
+
     def __call__(self, sample: Any, seed: int | None = None) -> np.ndarray:
         """Return the image that a sample becomes, its augmentation drawn from a seed."""
         randoms = Randoms(seed)
@@ -407,14 +433,13 @@ def _pad(image: np.ndarray, margins: tuple[int, int, int, int], mode: str, value
 
 def _build_resize(interpolation: str, backend: str) -> Callable[[np.ndarray, Pair], np.ndarray]:
     """Return a function that resizes an image to a height and width."""
-    require(interpolation in _INTERPOLATIONS, 'interpolation', interpolation, f'one of {tuple(_INTERPOLATIONS)}')
     require(backend in _BACKENDS, 'backend', backend, f'one of {_BACKENDS}')
-    minddata, pillow = _INTERPOLATIONS[interpolation]
+    known = _INTERPOLATIONS[backend]
+    require(interpolation in known, 'interpolation', interpolation, f'one of {tuple(known)} with backend={backend!r}')
+    rule = known[interpolation]
     if backend == 'cv2':
-        build = lru_cache(_SIZES_KEPT)(lambda size: vision.Resize(size, minddata))
-        return lambda image, size: build(size)(np.ascontiguousarray(image))
-    require(pillow is not None, 'interpolation', interpolation, "another one with backend='pillow'")
-    return lambda image, size: np.asarray(Image.fromarray(np.ascontiguousarray(image)).resize(size[::-1], pillow))
+        return lambda image, size: cv2.resize(image, size[::-1], interpolation=rule)
+    return lambda image, size: np.asarray(Image.fromarray(image).resize(size[::-1], rule))
 
 
 def _range(name: str, value: float | Sequence[float], center: float, bounds: Pair) -> tuple[float, float] | None:

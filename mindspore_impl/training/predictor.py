@@ -8,14 +8,15 @@ from mindspore import Tensor
 from mmengine.config import Config
 from scipy.special import softmax
 
+from shufflenet_zoo.data.images import read_image
 from shufflenet_zoo.errors import ConfigError
 from shufflenet_zoo.jobs.backends import PredictOptions
-from shufflenet_zoo.jobs.predictions import Finding, Prediction, read_image
+from shufflenet_zoo.jobs.predictions import Finding, Prediction
 from shufflenet_zoo.mindspore_impl.checkpoint import load_weights
 from shufflenet_zoo.mindspore_impl.classifier import build_classifier
 from shufflenet_zoo.mindspore_impl.config_keys import require
 from shufflenet_zoo.mindspore_impl.data.datasets import choose_dataset, known_classes
-from shufflenet_zoo.mindspore_impl.data.loader import Preprocessor
+from shufflenet_zoo.mindspore_impl.data.preprocessor import build_preprocessor
 from shufflenet_zoo.mindspore_impl.data.transforms import Pipeline
 
 
@@ -41,10 +42,8 @@ def predict(config: Config, checkpoint: str, images: Sequence[str], options: Pre
     key = 'test_dataloader.dataset'
     dataset = config.test_dataloader.get('dataset') or {}
     choose_dataset(dataset, key)
-    steps = dataset.get('pipeline', ())
-    loads = bool(steps) and steps[0].get('type') == 'LoadImageFromFile'
-    pipeline = Pipeline(steps[1:] if loads else steps, f'{key}.pipeline', has_files=False)
-    preprocessor = Preprocessor(config.model.get('data_preprocessor') or config.get('data_preprocessor'))
+    pipeline = Pipeline.for_images(dataset.get('pipeline', ()), f'{key}.pipeline')
+    preprocessor = build_preprocessor(config)
     arrays = [read_image(path) for path in images]
     # Every image may have a size of its own, for which graph mode would compile anew.
     ms.set_context(mode=ms.PYNATIVE_MODE)

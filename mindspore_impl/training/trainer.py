@@ -23,7 +23,8 @@ from shufflenet_zoo.mindspore_impl.checkpoint import load_weights, save_weights
 from shufflenet_zoo.mindspore_impl.classifier import build_classifier
 from shufflenet_zoo.mindspore_impl.config_keys import check_keys, require
 from shufflenet_zoo.mindspore_impl.data.datasets import choose_dataset
-from shufflenet_zoo.mindspore_impl.data.loader import DataLoader, Preprocessor
+from shufflenet_zoo.mindspore_impl.data.loader import DataLoader
+from shufflenet_zoo.mindspore_impl.data.preprocessor import build_preprocessor
 from shufflenet_zoo.mindspore_impl.training import recipe
 from shufflenet_zoo.mindspore_impl.training.ema import WeightAverage
 from shufflenet_zoo.mindspore_impl.training.evaluation import LOSS, Evaluation, Evaluator
@@ -385,14 +386,9 @@ def _build_model(config: Config, level: str) -> tuple[nn.Cell, nn.Cell]:
     return (model if level == 'O0' else ms.amp.auto_mixed_precision(model, level)), loss
 
 
-def _build_preprocessor(config: Config) -> Preprocessor:
-    """Build the preprocessor of the model's own section, else of the config's, as mmengine does."""
-    return Preprocessor(config.model.get('data_preprocessor') or config.get('data_preprocessor'))
-
-
 def _build_loader(config: Config, split: str, seed: int) -> DataLoader:
     key = f'{split}_dataloader'
-    return DataLoader(config[key], key, _build_preprocessor(config), config.model.head.num_classes, seed)
+    return DataLoader(config[key], key, build_preprocessor(config), config.model.head.num_classes, seed)
 
 
 def _build_evaluator(config: Config, split: str, model: nn.Cell, loss: nn.Cell) -> Evaluator:

@@ -1,1 +1,1 @@
-"""Data sets that make themselves, as numpy arrays and files."""
+"""Data sets that make themselves, as numpy arrays and files; and images from files."""

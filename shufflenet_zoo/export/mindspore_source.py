@@ -13,7 +13,7 @@ from shufflenet_zoo.export.contract import PHOTOGRAPHS, Metadata, Source, check_
 from shufflenet_zoo.mindspore_impl.checkpoint import load_weights
 from shufflenet_zoo.mindspore_impl.classifier import build_classifier
 from shufflenet_zoo.mindspore_impl.data.datasets import choose_dataset, known_classes
-from shufflenet_zoo.mindspore_impl.data.loader import Preprocessor
+from shufflenet_zoo.mindspore_impl.data.preprocessor import build_preprocessor
 from shufflenet_zoo.mindspore_impl.data.transforms import Pipeline
 from shufflenet_zoo.mindspore_impl.deploy import to_deploy
 from shufflenet_zoo.weights.files import read_content
@@ -46,7 +46,7 @@ def open_source(config: Config, checkpoint: str, deploy: bool, input_size: tuple
 def _metadata(
     config: Config, input_size: tuple[int, int] | None, channels: int, class_names: tuple[str, ...]
 ) -> Metadata:
-    preprocessor = Preprocessor(config.model.get('data_preprocessor') or config.get('data_preprocessor'))
+    preprocessor = build_preprocessor(config)
     normalises = preprocessor.mean is not None
     return Metadata(
         mean=tuple(preprocessor.mean.ravel().tolist()) if normalises else (0.0,) * channels,
@@ -61,13 +61,12 @@ def _pipeline_size(config: Config) -> tuple[int, int]:
     """Return the height and width of what the test pipeline gives."""
     dataset = config.test_dataloader.dataset
     steps = dataset.get('pipeline', ())
-    loads = bool(steps) and steps[0].get('type') == 'LoadImageFromFile'
-    pipeline = Pipeline(steps[1:] if loads else steps, f'{_KEY}.pipeline', has_files=False)
+    pipeline = Pipeline.for_images(steps, f'{_KEY}.pipeline')
     sizes = {pipeline(np.zeros((*size, 3), np.uint8)).shape[:2] for size in PHOTOGRAPHS}
     if len(sizes) > 1:
         try:
             built = choose_dataset(dataset, _KEY)(dataset, _KEY)
-            sizes = {Pipeline(steps, f'{_KEY}.pipeline', has_files=loads)(built.samples[0]).shape[:2]}
+            sizes = {Pipeline(steps, f'{_KEY}.pipeline', built.has_files)(built.samples[0]).shape[:2]}
         except Exception as error:  # no data, no size
             raise ConfigError(
                 f'{config.filename}: the size of the images depends on the data, which cannot be read; '

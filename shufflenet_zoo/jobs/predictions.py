@@ -58,20 +58,6 @@ class Prediction:
         }
 
 
-def read_image(path: str) -> np.ndarray:
-    """Read an image file as uint8 (height, width, 3), blue first.
-
-    Raises:
-        DataError: if the file is missing or no image.
-    """
-    if not Path(path).is_file():
-        raise DataError(f'image {path} does not exist; give the path of an image file')
-    image = cv2.imdecode(np.frombuffer(Path(path).read_bytes() or b'\0', np.uint8), cv2.IMREAD_COLOR)
-    if image is None:
-        raise DataError(f'image {path} cannot be read: it is damaged, or no image; give a file such as JPEG or PNG')
-    return image
-
-
 def format_table(predictions: Sequence[Prediction]) -> str:
     """Return a table with a line for every finding."""
     rows = [('image', 'label', 'score', 'box (left, top, right, bottom)')]

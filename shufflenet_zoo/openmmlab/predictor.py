@@ -10,9 +10,10 @@ from mmengine.registry import DATASETS, MODELS, init_default_scope
 from torch import nn
 
 from shufflenet_zoo.backbones.loading import load_strictly
+from shufflenet_zoo.data.images import read_image
 from shufflenet_zoo.errors import ConfigError
 from shufflenet_zoo.jobs.backends import PredictOptions
-from shufflenet_zoo.jobs.predictions import Finding, Prediction, read_image
+from shufflenet_zoo.jobs.predictions import Finding, Prediction
 from shufflenet_zoo.openmmlab.runner import choose_device
 from shufflenet_zoo.openmmlab.terminal import silence_known_warnings
 from shufflenet_zoo.weights.description import innermost

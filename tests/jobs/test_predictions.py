@@ -13,7 +13,6 @@ from shufflenet_zoo.jobs.predictions import (
     draw,
     format_table,
     picture_paths,
-    read_image,
     write_picture,
 )
 
@@ -83,15 +82,3 @@ def test_folder_that_cannot_be_made(tmp_path):
     (tmp_path / 'file').write_text('')
     with pytest.raises(DataError, match=r'file/a\.png cannot be written'):
         write_picture(CLASSES, tmp_path / 'file' / 'a.png')
-
-
-@pytest.mark.parametrize('content', [b'', b'no image'])
-def test_damaged_image(content, tmp_path):
-    (tmp_path / 'a.png').write_bytes(content)
-    with pytest.raises(DataError, match=r'a\.png cannot be read'):
-        read_image(str(tmp_path / 'a.png'))
-
-
-def test_missing_image():
-    with pytest.raises(DataError, match='image absent.png does not exist'):
-        read_image('absent.png')

@@ -3,13 +3,15 @@
 import pickle
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from PIL import Image
 
 from shufflenet_zoo.errors import ConfigError, DataError
 from shufflenet_zoo.mindspore_impl.data.datasets import build_dataset
-from shufflenet_zoo.mindspore_impl.data.loader import DataLoader, Preprocessor, pad_batch
+from shufflenet_zoo.mindspore_impl.data.loader import DataLoader, pad_batch
+from shufflenet_zoo.mindspore_impl.data.preprocessor import Preprocessor
 from shufflenet_zoo.mindspore_impl.training.metrics import build_evaluator
 
 SEED = 7
@@ -65,6 +67,7 @@ def _folder_loader(dataset, pipeline=None):
         dict(type='LoadImageFromFile'),
         dict(type='RandomResizedCrop', scale=16),
         dict(type='ColorJitter', brightness=0.4, contrast=0.4, saturation=0.4),
+        dict(type='Resize', scale=20, interpolation='bicubic'),
         *CROP[1:],
     ]
     return dict(
@@ -102,6 +105,12 @@ def test_a_resumed_epoch_goes_on_where_it_was():
     assert len(rest) == 1
     np.testing.assert_array_equal(whole[2][0], rest[0][0])
     np.testing.assert_array_equal(whole[2][1], rest[0][1])
+
+
+def test_opencv_starts_no_threads_of_its_own():
+    cv2.setNumThreads(2)
+    _loader()
+    assert cv2.getNumThreads() == 1
 
 
 def test_the_last_batch_can_be_dropped_or_padded():

@@ -1,0 +1,55 @@
+"""Images from files, with the pixels that mmcv reads."""
+
+import io
+from pathlib import Path
+
+import cv2
+import numpy as np
+from PIL import Image, ImageOps
+
+from shufflenet_zoo.errors import DataError
+
+# What mmcv lays behind a grey picture with alpha, so that black things in it are seen.
+_CANVAS = (124, 117, 104)
+
+
+def read_image(path: str, backend: str = 'cv2') -> np.ndarray:
+    """Read an image file as mmcv's LoadImageFromFile does, turned upright by its EXIF orientation.
+
+    Args:
+        path: The file.
+        backend: Whose decoder, by mmcv's name: 'cv2' (default) or 'pillow'.
+
+    Returns:
+        The image, uint8 of shape (height, width, 3), blue first.
+
+    Raises:
+        DataError: if the file is missing or no image.
+    """
+    if not Path(path).is_file():
+        raise DataError(f'image {path} does not exist; correct its path or put it there')
+    try:
+        return _DECODERS[backend](Path(path).read_bytes())
+    except Exception as error:  # Pillow raises nearly anything for a damaged file
+        raise DataError(
+            f'image {path} cannot be read: it is damaged, or no image; copy it again, or give a JPEG or PNG file'
+        ) from error
+
+
+def _decode_by_opencv(content: bytes) -> np.ndarray:
+    image = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR)
+    if image is None:
+        raise ValueError('OpenCV cannot decode it')
+    return image
+
+
+def _decode_by_pillow(content: bytes) -> np.ndarray:
+    picture = ImageOps.exif_transpose(Image.open(io.BytesIO(content)))
+    if picture.mode == 'LA':
+        canvas = Image.new('RGB', picture.size, _CANVAS)
+        canvas.paste(picture.convert('RGBA'), mask=picture.getchannel('A'))
+        picture = canvas
+    return np.asarray(picture.convert('RGB'))[..., ::-1]
+
+
+_DECODERS = {'cv2': _decode_by_opencv, 'pillow': _decode_by_pillow}
