@@ -77,6 +77,7 @@ def test_every_case_can_be_built_and_every_ratio_is_measured():
         assert len({case.batch for case in ratio.cases}) == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     'process, network, count', [('torch', 'torchvision/mobilenet_v3_small', 1), ('mindspore', 'ours/v2', 2)]
 )
@@ -119,6 +120,7 @@ def test_environment_of_a_process(monkeypatch):
     assert [environment['ONEDNN_MAX_CPU_ISA'] for environment in environments] == ['DEFAULT', 'AVX2']
 
 
+@pytest.mark.slow
 def test_checkpointing_saves_activations():
     plain, checkpointed = (
         measure._work('start', [Case('ours/v2', 'training', 4, form)], 1, 0) for form in ('plain', 'checkpointed')

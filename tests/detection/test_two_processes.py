@@ -10,6 +10,7 @@ from helpers.two_processes import run_two_processes
 
 from shufflenet_zoo.weights.file_torch import read_checkpoint
 
+pytestmark = pytest.mark.slow
 DETECTORS = {
     'retinanet': 'retinanet_shufflenet-v2-0.5x_fpn_1x_coco.py',
     'faster-rcnn': 'faster-rcnn_shufflenet-v2-0.5x_fpn_1x_coco.py',

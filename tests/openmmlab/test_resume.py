@@ -101,6 +101,7 @@ def whole(tmp_path_factory, threads):
     return run(write_config(folder / 'whole.py'), folder / 'whole')
 
 
+@pytest.mark.slow
 def test_checkpoints_are_read_by_anybodys_torch(tmp_path):
     """mmpretrain's own tool, which fails on the logs that mmengine writes, and torch without any of us."""
     run(write_config(tmp_path / 'job.py'), tmp_path / 'work')
@@ -165,6 +166,7 @@ def test_same_draws_with_and_without_workers(tmp_path, whole):
     assert_same_training(run(config, tmp_path / 'workers'), whole)
 
 
+@pytest.mark.slow
 def test_iteration_based(tmp_path, threads):
     loop = """
 train_cfg = dict(_delete_=True, type='IterBasedTrainLoop', max_iters=6, val_interval=100)

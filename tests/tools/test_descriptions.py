@@ -41,7 +41,7 @@ def job(tmp_path_factory):
     return folder / 'job.py'
 
 
-@pytest.mark.parametrize('backend', SUFFIXES)
+@pytest.mark.parametrize('backend', ['torch', pytest.param('mindspore', marks=pytest.mark.slow)])
 def test_what_training_writes_tells_what_it_is_in_both_backends(backend, job, call, tmp_path):
     status, _, errors = call('train', job, '--backend', backend, '--work-dir', 'work')
     assert status == 0, errors
