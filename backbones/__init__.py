@@ -2,7 +2,7 @@
 
 from shufflenet_zoo.backbones.classifier import ImageClassifier
 from shufflenet_zoo.backbones.deploy import to_deploy
-from shufflenet_zoo.backbones.factory import create_model, list_models
+from shufflenet_zoo.backbones.factory import create_model, list_models, list_weights
 from shufflenet_zoo.backbones.shufflenet_v1 import ShuffleNetV1, ShuffleUnit
 from shufflenet_zoo.backbones.shufflenet_v2 import InvertedResidual, ShuffleNetV2
 from shufflenet_zoo.weights.file_torch import register_safe_globals
@@ -18,5 +18,6 @@ __all__ = [
     'ShuffleUnit',
     'create_model',
     'list_models',
+    'list_weights',
     'to_deploy',
 ]

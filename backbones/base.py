@@ -92,6 +92,7 @@ class ShuffleNet(BaseModule):
         plan (Plan): The plan with the requested outputs.
         out_channels (tuple[int, ...]): Channels of the outputs.
         out_strides (tuple[int, ...]): Strides of the outputs relative to the images.
+        feature_info (tuple[FeatureInfo, ...]): Index, channels and stride of every output.
     """
 
     def __init__(
@@ -112,6 +113,7 @@ class ShuffleNet(BaseModule):
         self.out_indices = plan.out_indices
         self.out_channels = plan.out_channels
         self.out_strides = plan.out_strides
+        self.feature_info = plan.feature_info
         self.layer_cfg = layer_cfg
         self.norm_eval = norm_eval
         self.with_cp = with_cp

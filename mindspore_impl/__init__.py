@@ -7,7 +7,7 @@ hold_at_avx2()
 
 from shufflenet_zoo.mindspore_impl.checkpoint import load_weights, save_weights  # noqa: E402
 from shufflenet_zoo.mindspore_impl.classifier import ImageClassifier, build_classifier  # noqa: E402
-from shufflenet_zoo.mindspore_impl.factory import create_model, list_models  # noqa: E402
+from shufflenet_zoo.mindspore_impl.factory import create_model, list_models, list_weights  # noqa: E402
 from shufflenet_zoo.mindspore_impl.shufflenet_v1 import ShuffleNetV1, ShuffleUnit  # noqa: E402
 from shufflenet_zoo.mindspore_impl.shufflenet_v2 import InvertedResidual, ShuffleNetV2  # noqa: E402
 
@@ -20,6 +20,7 @@ __all__ = [
     'build_classifier',
     'create_model',
     'list_models',
+    'list_weights',
     'load_weights',
     'save_weights',
 ]

@@ -12,9 +12,11 @@ from shufflenet_zoo.errors import CheckpointError, first_names
 from shufflenet_zoo.weights.content import Content, bfloat16
 from shufflenet_zoo.weights.description import Description, check_wiring
 from shufflenet_zoo.weights.files import read_content, write_content
+from shufflenet_zoo.weights.zoo import content_for, is_address
 
 SUFFIXES = ('.ckpt', '.safetensors')
-_LAYOUT = 'mindspore'
+# The layout of this framework's own names.
+LAYOUT = 'mindspore'
 
 
 def _check_suffix(path: Path) -> None:
@@ -30,7 +32,7 @@ def _numpy_name(parameter: Parameter) -> str:
     return str(parameter.dtype).lower()
 
 
-def _check_fit(parameters: Mapping[str, Parameter], arrays: Mapping[str, np.ndarray], path: Path) -> None:
+def _check_fit(parameters: Mapping[str, Parameter], arrays: Mapping[str, np.ndarray], path: str | Path) -> None:
     """Check that a file holds exactly a network's parameters."""
     problems = []
     if missing := [name for name in parameters if name not in arrays]:
@@ -61,7 +63,8 @@ def load_weights(cell: nn.Cell, path: str | Path, prefix: str = '') -> Descripti
 
     Args:
         cell: The network, or a part of it.
-        path: A .ckpt or .safetensors file with MindSpore's parameter names.
+        path: A .ckpt or .safetensors file with MindSpore's parameter names, or 'zoo://' and a name of the index of
+            published weights.
         prefix: Loads only what begins with it, and takes it off the names; 'backbone.' loads a classifier's
             backbone into a backbone.
 
@@ -72,9 +75,19 @@ def load_weights(cell: nn.Cell, path: str | Path, prefix: str = '') -> Descripti
         CheckpointError: if the file is missing or damaged, belongs to another network, or if a parameter is missing,
             unknown, or of another shape or type; the cell is unchanged then.
     """
+    if is_address(path):
+        return load_content(cell, content_for(path, LAYOUT), path, prefix)
     path = Path(path)
     _check_suffix(path)
-    content = read_content(path)
+    return load_content(cell, read_content(path), path, prefix)
+
+
+def load_content(cell: nn.Cell, content: Content, path: str | Path, prefix: str = '') -> Description | None:
+    """Load what was read of a file into a cell, as ``load_weights`` does.
+
+    Raises:
+        CheckpointError: as ``load_weights`` does.
+    """
     check_wiring(architecture_in(cell), content.description, path)
     arrays = {name.removeprefix(prefix): array for name, array in content.tensors.items() if name.startswith(prefix)}
     if not arrays:
@@ -108,7 +121,7 @@ def save_weights(cell: nn.Cell, path: str | Path, description: Description | Non
     if not path.parent.is_dir():
         raise CheckpointError(f'{path} cannot be written: the folder {path.parent} does not exist')
     if description is None and (architecture := architecture_in(cell)):
-        description = Description(architecture, _LAYOUT)
+        description = Description(architecture, LAYOUT)
     write_content(path, Content({p.name: _to_numpy(p) for p in cell.get_parameters()}, description))
 
 

@@ -84,6 +84,21 @@ class Stem:
 
 
 @dataclass(frozen=True)
+class FeatureInfo:
+    """One output of a backbone.
+
+    Attributes:
+        index: The layer that it comes out of, as in out_indices.
+        channels: Its channels.
+        stride: Its stride relative to the images.
+    """
+
+    index: int | str
+    channels: int
+    stride: int
+
+
+@dataclass(frozen=True)
 class Plan:
     """A whole backbone.
 
@@ -109,6 +124,12 @@ class Plan:
     @property
     def in_channels(self) -> int:
         return self.stem.convs[0].in_channels
+
+    @property
+    def feature_info(self) -> tuple[FeatureInfo, ...]:
+        """What comes out, in the order of the network."""
+        outputs = zip(self.out_indices, self.out_channels, self.out_strides, strict=True)
+        return tuple(FeatureInfo(*output) for output in outputs)
 
     @property
     def min_size(self) -> int:

@@ -5,13 +5,11 @@ paper's widths, with megvii's stems where megvii published weights.
 """
 
 import difflib
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatch
-from pathlib import Path
 from typing import Any
 
-from shufflenet_zoo.arch.architecture import family_of, plan_backbone
+from shufflenet_zoo.arch.architecture import plan_backbone
 from shufflenet_zoo.arch.plans import V1_MEGVII_STEMS, V1_STAGE2_CHANNELS, V1_WIDTHS, V2_CHANNELS, Plan
 from shufflenet_zoo.errors import ArgumentError
 
@@ -169,32 +167,6 @@ def list_models(pattern: str = '*') -> list[str]:
     """Return the names that create_model takes, in either framework.
 
     Args:
-        pattern: Only names that match it, such as 'shufflenet_v1_g3_*'.
+        pattern: Only names that match it, such as 'shufflenet_v1_g3_*'; 'shufflenet_' may be left out.
     """
-    return [name for name in VARIANTS if fnmatch(name, pattern)]
-
-
-def resolve_model(
-    name: str, pretrained: str | Path | None, in_channels: int, backbone_arguments: Mapping[str, Any]
-) -> tuple[str, dict[str, Any]]:
-    """Resolve what a framework's create_model is asked for.
-
-    Args:
-        name: One of list_models().
-        pretrained: The file of the weights, or None.
-        in_channels: Channels of the images.
-        backbone_arguments: Arguments of the backbone that replace the variant's.
-
-    Returns:
-        The name of the backbone's class, and its arguments.
-
-    Raises:
-        ArgumentError: if there is no such name, or pretrained is no path.
-    """
-    if isinstance(pretrained, bool):
-        raise ArgumentError(
-            f'pretrained must be the path of a weight file or None, got {pretrained}; there is nothing to download'
-        )
-    backbone = get_variant(name).backbone
-    arguments = {key: value for key, value in backbone.items() if key != 'type'}
-    return family_of(backbone), arguments | {'in_channels': in_channels} | dict(backbone_arguments)
+    return [name for name in VARIANTS if fnmatch(name, pattern) or fnmatch(name, f'shufflenet_{pattern}')]

@@ -6,6 +6,7 @@ Importing this package imports neither torch nor mindspore; reading their files 
 from shufflenet_zoo.weights.api import backbone_of_file, check_backbone, convert_file
 from shufflenet_zoo.weights.convert import Weights, convert
 from shufflenet_zoo.weights.files import read_weights, write_weights
+from shufflenet_zoo.weights.index import get_weights, list_weights
 from shufflenet_zoo.weights.layouts import LAYOUT_NAMES
 from shufflenet_zoo.weights.recognise import identify
 
@@ -16,7 +17,9 @@ __all__ = [
     'check_backbone',
     'convert',
     'convert_file',
+    'get_weights',
     'identify',
+    'list_weights',
     'read_weights',
     'write_weights',
 ]

@@ -7,8 +7,9 @@ from typing import Any, TypeVar
 from shufflenet_zoo.arch import SCOPE, Architecture
 from shufflenet_zoo.weights.convert import Weights, convert
 from shufflenet_zoo.weights.description import check_wiring
-from shufflenet_zoo.weights.files import read_content, read_weights, write_weights
+from shufflenet_zoo.weights.files import read_content, write_weights
 from shufflenet_zoo.weights.layouts import CANONICAL
+from shufflenet_zoo.weights.zoo import read_any
 
 # The layout that a file is converted into if none is named.
 _DEFAULT_LAYOUTS = {'.ckpt': 'mindspore'}
@@ -27,7 +28,7 @@ def convert_file(
     """Convert a weight file; the destination is written at once at the end, or not at all.
 
     Args:
-        source: A .pth, .pt, .pth.tar, .safetensors, .ckpt or .npz file.
+        source: A .pth, .pt, .pth.tar, .safetensors, .ckpt or .npz file, or 'zoo://' and a name of the index.
         destination: A file with one of these suffixes.
         source_layout: Layout of the source. Default: None, recognised.
         target_layout: Layout of the destination. Default: None, 'mindspore' for a .ckpt file and else 'openmmlab'.
@@ -42,7 +43,7 @@ def convert_file(
         CheckpointError: if the source cannot be read, does not fit its layout, or cannot be expressed in the target.
         DependencyError: if a package that a format or a network needs is not installed.
     """
-    weights = read_weights(source, source_layout, backbone)
+    weights = read_any(source, source_layout, backbone)
     converted = convert(weights, target_layout or _DEFAULT_LAYOUTS.get(Path(destination).suffix, CANONICAL))
     found = check(weights, converted) if check else None
     write_weights(destination, converted)

@@ -6,17 +6,20 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from shufflenet_zoo.errors import CheckpointError
 from shufflenet_zoo.weights import description
+from shufflenet_zoo.weights.content import Content
+from shufflenet_zoo.weights.download import cache_folder, download
 from shufflenet_zoo.weights.file_torch import read_checkpoint, to_state_dict
 from shufflenet_zoo.weights.files import read_content
+from shufflenet_zoo.weights.layouts import CANONICAL
+from shufflenet_zoo.weights.zoo import content_for, is_address
 
 # torch's own switch for files that someone else's code reads.
 _ONLY_WEIGHTS = 'TORCH_FORCE_WEIGHTS_ONLY_LOAD'
 
 
 def fetch_checkpoint(name: str | Path, map_location: Any = 'cpu') -> dict:
-    """Read a checkpoint from a file, or from anywhere mmengine loads from ('https://...', 'torchvision://...').
+    """Read a checkpoint from a file, from the index ('zoo://...') or from wherever mmengine loads ('https://...').
 
     Args:
         name: The file or address; weights in a .safetensors or .npz file will do.
@@ -29,7 +32,10 @@ def fetch_checkpoint(name: str | Path, map_location: Any = 'cpu') -> dict:
         CheckpointError: if the file is missing, cannot be fetched or read, or holds more than weights and logs.
     """
     if str(name).startswith(('http://', 'https://')):
-        return read_checkpoint(_download(str(name)), map_location)
+        address = str(name)
+        return read_checkpoint(download(address, cache_folder() / address.rpartition('/')[2]), map_location)
+    if is_address(name):
+        return as_checkpoint(content_for(name, CANONICAL))
     if '://' in str(name):
         from mmengine.runner import CheckpointLoader
 
@@ -37,26 +43,14 @@ def fetch_checkpoint(name: str | Path, map_location: Any = 'cpu') -> dict:
             return CheckpointLoader.load_checkpoint(name, map_location)
     path = Path(name).expanduser()
     if path.suffix in ('.safetensors', '.npz'):
-        content = read_content(path)
-        meta = {description.KEY: content.description.as_dict()} if content.description else {}
-        return {'meta': meta, 'state_dict': to_state_dict(content.tensors)}
+        return as_checkpoint(read_content(path))
     return read_checkpoint(path, map_location)
 
 
-def _download(address: str) -> Path:
-    """Download a file into torch's cache unless it is there; of several processes, the main one does."""
-    import torch
-    from mmengine.dist import barrier, is_main_process
-
-    path = Path(torch.hub.get_dir()) / 'checkpoints' / Path(address).name
-    if is_main_process() and not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            torch.hub.download_url_to_file(address, str(path))
-        except OSError as error:
-            raise CheckpointError(f'checkpoint {address} cannot be downloaded: {error}') from error
-    barrier()
-    return path
+def as_checkpoint(content: Content) -> dict[str, Any]:
+    """Return what was read of weights in the form of a PyTorch checkpoint."""
+    meta = {description.KEY: content.description.as_dict()} if content.description else {}
+    return {'meta': meta, 'state_dict': to_state_dict(content.tensors)}
 
 
 @contextmanager

@@ -79,10 +79,11 @@ def test_pretrained_weights(tmp_path):
     torch.save(saved.state_dict(), path)
     loaded = create_model('shufflenet_v2_0.5x', num_classes=4, pretrained=path).state_dict()
     assert all(torch.equal(tensor, loaded[name]) for name, tensor in saved.state_dict().items())
-    with pytest.raises(CheckpointError, match=r'head.fc.weight \(4, 1024\) instead of \(9, 1024\)'):
-        create_model('shufflenet_v2_0.5x', num_classes=9, pretrained=path)
-    with pytest.raises(CheckpointError, match='does not fit the model: .* missing'):
+    assert create_model('shufflenet_v2_0.5x', pretrained=path).head.fc.out_features == 4
+    with pytest.raises(CheckpointError, match='the weights are of ShuffleNetV2'):
         create_model('shufflenet_v1_g3_0.5x', num_classes=4, pretrained=path)
+    with pytest.raises(CheckpointError, match='no ShuffleNetV2 with widen_factor=1.0.* has a stem of 24 channels'):
+        create_model('shufflenet_v2_1.0x', num_classes=4, pretrained=path)
     with pytest.raises(CheckpointError, match='does not exist'):
         create_model('shufflenet_v2_0.5x', pretrained=str(tmp_path / 'absent.pth'))
 
@@ -95,6 +96,28 @@ def test_weights_of_another_wiring_are_refused(tmp_path):
     with pytest.raises(CheckpointError, match="shuffle_order='megvii'"):
         create_model('shufflenet_v1_g3_0.5x', num_classes=4, pretrained=path)
     create_model('shufflenet_v1_g3_0.5x', num_classes=4, pretrained=path, shuffle_order='megvii')
+
+
+def test_another_number_of_classes_keeps_the_backbone_and_says_so(tmp_path, caplog):
+    path = tmp_path / 'weights.pth'
+    saved = create_model('shufflenet_v2_0.5x', num_classes=4)
+    torch.save(saved.state_dict(), path)
+    loaded = create_model('shufflenet_v2_0.5x', num_classes=9, pretrained=path)
+    assert 'has a head for 4 classes; the head for 9 classes is new' in caplog.text
+    assert loaded.head.fc.out_features == 9
+    ours, theirs = loaded.backbone.state_dict(), saved.backbone.state_dict()
+    assert all(torch.equal(ours[name], theirs[name]) for name in theirs)
+
+
+@torch.no_grad()
+@pytest.mark.parametrize('name', ['shufflenet_v1_g3_0.5x', 'shufflenet_v2_0.5x', 'shufflenet_v2_50'])
+def test_features_only(name):
+    backbone = create_model(name, features_only=True).eval()
+    maps = backbone(IMAGES)
+    assert len(maps) == len(backbone.plan.stages)
+    for found, info in zip(maps, backbone.feature_info, strict=True):
+        assert found.shape == (2, info.channels, 64 // info.stride, 96 // info.stride)
+    assert [info.index for info in create_model(name, features_only=True, out_indices=(1,)).feature_info] == [1]
 
 
 @pytest.mark.parametrize(('arguments', 'options', 'message'), WRONG_ARGUMENTS)

@@ -67,10 +67,27 @@ def test_pretrained_weights(tmp_path, suffix):
     loaded = create_model('shufflenet_v2_0.5x', num_classes=4, pretrained=path)
     for one, other in zip(saved.get_parameters(), loaded.get_parameters(), strict=True):
         assert np.array_equal(one.asnumpy(), other.asnumpy())
-    with pytest.raises(CheckpointError, match=r'2 misshaped \(head.fc.weight \(4, 1024\) instead of \(9, 1024\), '):
-        create_model('shufflenet_v2_0.5x', num_classes=9, pretrained=path)
     with pytest.raises(CheckpointError, match='holds the weights of ShuffleNetV2'):
         create_model('shufflenet_v1_g3_0.5x', num_classes=4, pretrained=path)
+
+
+def test_another_number_of_classes_keeps_the_backbone_and_says_so(tmp_path, caplog):
+    saved = create_model('shufflenet_v2_0.5x', num_classes=4)
+    save_weights(saved, tmp_path / 'weights.ckpt')
+    loaded = create_model('shufflenet_v2_0.5x', num_classes=9, pretrained=tmp_path / 'weights.ckpt')
+    assert 'has a head for 4 classes; the head for 9 classes is new' in caplog.text
+    assert loaded.head.fc.weight.shape == (9, 1024)
+    for one, other in zip(saved.backbone.get_parameters(), loaded.backbone.get_parameters(), strict=True):
+        assert np.array_equal(one.asnumpy(), other.asnumpy())
+
+
+@pytest.mark.parametrize('name', ['shufflenet_v1_g3_0.5x', 'shufflenet_v2_50'])
+def test_features_only(name):
+    backbone = create_model(name, features_only=True)
+    maps = backbone(ms.Tensor(np.zeros((1, 3, 64, 96), np.float32)))
+    assert len(maps) == len(backbone.plan.stages)
+    for found, info in zip(maps, backbone.feature_info, strict=True):
+        assert found.shape == (1, info.channels, 64 // info.stride, 96 // info.stride)
 
 
 @pytest.mark.parametrize(('arguments', 'options', 'message'), WRONG_ARGUMENTS)

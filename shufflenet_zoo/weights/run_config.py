@@ -1,0 +1,62 @@
+"""Configs for weights that come without one: what tests them, or runs them on images."""
+
+from pathlib import Path
+from typing import Any
+
+from mmengine.config import Config
+
+from shufflenet_zoo.errors import CheckpointError
+from shufflenet_zoo.weights.convert import head_classes
+from shufflenet_zoo.weights.zoo import read_any
+
+_BATCH_SIZE = 64
+
+
+def config_for(source: str | Path, data: str | Path | None = None) -> Config:
+    """Return the config of a classifier from what its weights say about themselves.
+
+    Args:
+        source: 'zoo://' and a name of the index, or a weight file that tells its backbone and preprocessing.
+        data: A folder with a folder of images for every class, to test on, in the order of the classes. Default:
+            None; the config is for predictions.
+
+    Raises:
+        CheckpointError: if the weights cannot be had, have no head, or do not say what becomes of an image.
+    """
+    weights = read_any(source)
+    said, classes = weights.description, head_classes(weights)
+    if classes is None:
+        raise CheckpointError(f'{source} has the weights of a backbone alone, which tells no classes')
+    if not said.preprocessing:
+        raise CheckpointError(
+            f'{source} does not say what becomes of an image before the network; give the config that it was trained '
+            f'with'
+        )
+    normalisation = {key: said.preprocessing[key] for key in ('mean', 'std', 'to_rgb') if key in said.preprocessing}
+    pipeline = [
+        {'type': 'LoadImageFromFile'},
+        *({**step} for step in said.preprocessing.get('pipeline', ())),
+        {'type': 'PackInputs'},
+    ]
+    head = {'type': 'LinearClsHead', 'num_classes': classes, 'in_channels': said.architecture.plan.out_channels[-1]}
+    content: dict[str, Any] = {
+        'default_scope': 'mmpretrain',
+        'model': {
+            'type': 'ImageClassifier',
+            'backbone': said.backbone,
+            'neck': {'type': 'GlobalAveragePooling'},
+            'head': head,
+        },
+        'data_preprocessor': {'num_classes': classes, **normalisation},
+        'test_dataloader': {
+            'batch_size': _BATCH_SIZE,
+            'num_workers': 0,
+            'dataset': {'type': 'CustomDataset', 'data_root': str(data or ''), 'pipeline': pipeline},
+            'sampler': {'type': 'DefaultSampler', 'shuffle': False},
+        },
+        'test_evaluator': {'type': 'Accuracy', 'topk': (1, min(5, classes))},
+        'test_cfg': {},
+    }
+    if said.class_names:
+        content['test_dataloader']['dataset']['metainfo'] = {'classes': list(said.class_names)}
+    return Config(content, filename=str(source))

@@ -1,0 +1,124 @@
+"""Weights by name or by file, ready for a framework: downloaded, recognised, converted, described."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from shufflenet_zoo.arch import Architecture
+from shufflenet_zoo.errors import CheckpointError
+from shufflenet_zoo.weights.content import Content
+from shufflenet_zoo.weights.convert import Weights, convert
+from shufflenet_zoo.weights.description import check_wiring
+from shufflenet_zoo.weights.download import fetch
+from shufflenet_zoo.weights.files import read_content, read_weights
+from shufflenet_zoo.weights.index import SCHEME, PublishedWeights, get_weights
+from shufflenet_zoo.weights.layouts import HEAD
+from shufflenet_zoo.weights.recognise import identify
+
+
+def is_address(source: str | Path) -> bool:
+    """Whether a checkpoint is named by an address of the index rather than by a file."""
+    return str(source).startswith(SCHEME)
+
+
+def read_any(
+    source: str | Path,
+    layout: str | None = None,
+    backbone: Mapping[str, Any] | None = None,
+    trust: bool = False,
+) -> Weights:
+    """Read weights in whatever layout they have.
+
+    Args:
+        source: A weight file, or 'zoo://' and a name of the index.
+        layout: Name of the layout. Default: None, what the index or the file says, else what the names show.
+        backbone: Backbone arguments that are known.
+        trust: Whether a published file without a hash will do.
+
+    Raises:
+        CheckpointError: if it cannot be had or read, or does not hold one ShuffleNet.
+    """
+    if not is_address(source):
+        return read_weights(source, layout, backbone)
+    return read_published(get_weights(str(source)), trust)
+
+
+def read_published(row: PublishedWeights, trust: bool = False) -> Weights:
+    """Read published weights, in their publisher's layout, with what the index knows about them.
+
+    Raises:
+        CheckpointError: if they cannot be had or read, or are not those of the network in the index.
+    """
+    path = fetch(row, trust)
+    if row.file:
+        return _single_precision(read_weights(path))
+    content = read_content(path)
+    tensors = _part(content.tensors, row)
+    try:
+        architecture = row.architecture
+        found = identify(tensors, row.layout or None, {'type': architecture.family, **architecture})
+    except CheckpointError as error:
+        raise CheckpointError(f'{row.name} ({path}): {error}') from error
+    return replace(_single_precision(found), class_names=row.class_names, preprocessing=row.preprocessing)
+
+
+def read_for(path: str | Path, architecture: Architecture) -> Weights:
+    """Read a weight file that is meant for a network; what neither file nor layout says is taken from the network.
+
+    Raises:
+        CheckpointError: as ``read_weights`` does.
+    """
+    weights = read_weights(path)
+    if read_content(path).description is None and weights.layout.is_ours:
+        check_wiring(architecture, None, path)  # says that it is unknown
+        weights = read_weights(path, backbone={'type': architecture.family, **architecture})
+    return weights
+
+
+def _part(tensors: Mapping[str, np.ndarray], row: PublishedWeights) -> Mapping[str, np.ndarray]:
+    """Return the tensors of the part that a row names, without their prefix."""
+    inside = {name.removeprefix(row.prefix): array for name, array in tensors.items() if name.startswith(row.prefix)}
+    if not inside:
+        raise CheckpointError(f'{row.name}: no name in the file begins with {row.prefix!r}')
+    return inside
+
+
+def _single_precision(weights: Weights) -> Weights:
+    """Return weights as networks are built; files in half precision are smaller, networks in it are not meant."""
+    tensors = {
+        name: array.astype(np.float32) if array.dtype == np.float16 else array
+        for name, array in weights.tensors.items()
+    }
+    return replace(weights, tensors=tensors)
+
+
+def content_for(source: str | Path, layout: str, trust: bool = False) -> Content:
+    """Read weights and convert them into one of our layouts, with the names that a classifier has for them.
+
+    Args:
+        source: As in ``read_any``.
+        layout: 'openmmlab' or 'mindspore'.
+        trust: As in ``read_any``.
+
+    Raises:
+        CheckpointError: if they cannot be had, read or converted.
+    """
+    return as_content(convert(read_any(source, trust=trust), layout))
+
+
+def as_content(weights: Weights, classifier: bool = True) -> Content:
+    """Return weights under the names that a classifier, or a backbone alone, has for them.
+
+    Args:
+        weights: Weights in one of our layouts.
+        classifier: Whether they are for a classifier; else the head is left out and the names have no prefix.
+    """
+    tensors = {
+        (weights.prefix(key) + key if classifier else key): array
+        for key, array in weights.tensors.items()
+        if classifier or not key.startswith(f'{HEAD}.')
+    }
+    return Content(tensors, weights.description)
