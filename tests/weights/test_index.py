@@ -15,6 +15,8 @@ from shufflenet_zoo.arch.complexity import analyse, total
 from shufflenet_zoo.arch.variants import VARIANTS
 from shufflenet_zoo.errors import CheckpointError
 from shufflenet_zoo.weights import get_weights, list_weights
+from shufflenet_zoo.weights.download import fetch
+from shufflenet_zoo.weights.files import read_content
 from shufflenet_zoo.weights.index import class_names, published_weights
 
 ROWS = published_weights()
@@ -37,6 +39,18 @@ def test_every_row_is_complete(row):
     if row.part == 'classifier':
         assert row.class_names and (row.file or row.mean)
     assert row.refused or row.part == 'backbone' or row.top1 or row.top5
+
+
+@pytest.mark.parametrize('row', [pytest.param(row, id=row.name) for row in ROWS if row.file])
+def test_files_in_the_package_say_what_the_index_says(row):
+    path = fetch(row)
+    assert path.stat().st_size < 2e6
+    said = read_content(path).description
+    assert said.architecture == row.architecture
+    assert said.class_names == row.class_names
+    steps = [{'backend': 'cv2', 'interpolation': 'bilinear', **step} for step in said.preprocessing['pipeline']]
+    assert said.preprocessing | {'pipeline': steps} == row.preprocessing
+    assert row.recipe and row.commit and row.top1 and len(row.hash) == len('sha256:') + 64
 
 
 def test_names_are_unique():
