@@ -56,6 +56,8 @@ setup(
     name='shufflenet-zoo',
     version=read_version(),
     description='ShuffleNet V1 and V2 for MMPretrain, MMDetection and MindSpore',
+    long_description=(ROOT / 'README.md').read_text(encoding='utf-8'),
+    long_description_content_type='text/markdown',
     author='shufflenet-zoo developers',
     license='Apache-2.0',
     license_files=['LICENSE'],
@@ -67,6 +69,7 @@ setup(
     packages=find_all_packages(),
     package_dir={name: folder for folder, name in MAPPED_PACKAGES.items()},
     include_package_data=True,
+    entry_points={'console_scripts': ['shufflenet-zoo = shufflenet_zoo.__main__:main']},
     install_requires=read_requirements('base'),
     extras_require={
         'openmmlab': read_requirements('openmmlab'),

@@ -1,6 +1,7 @@
 """The errors this project raises: one line that says what was wrong, where, and what would be right."""
 
-from collections.abc import Sequence
+import difflib
+from collections.abc import Iterable, Sequence
 
 # How many names of tensors, files or classes an error lists.
 _NAMES_SHOWN = 3
@@ -49,3 +50,9 @@ class VerificationError(ShuffleNetZooError):
 def first_names(names: Sequence[str]) -> str:
     """Return the first few of many names, for the text of an error."""
     return ', '.join(names[:_NAMES_SHOWN]) + (', ...' if len(names) > _NAMES_SHOWN else '')
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """Return '; did you mean ...?' with the known names nearest to a wrong one, nothing where none is near."""
+    near = difflib.get_close_matches(name, list(known), n=_NAMES_SHOWN)
+    return f'; did you mean {" or ".join(map(repr, near))}?' if near else ''

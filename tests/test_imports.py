@@ -18,7 +18,8 @@ FLOORS = (
     ('backbones', 'mindspore_impl', 'mindspore_impl.data'),
     ('openmmlab', 'mindspore_impl.training'),
     ('benchmark', 'equivalence', 'export'),
-    ('tools',),
+    ('commands',),
+    ('tools', '__main__'),
 )
 # Neighbours on one floor: from, to.
 NEIGHBOURS = {

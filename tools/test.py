@@ -1,71 +1,7 @@
 """Evaluate a checkpoint on the test data of a config file."""
 
-import argparse
-import os
-
+from shufflenet_zoo.commands.test import main
 from shufflenet_zoo.jobs import cli
-from shufflenet_zoo.jobs.backends import BACKENDS, LAUNCHERS, TestOptions, load_backend
-
-
-def parse_args() -> argparse.Namespace:
-    """Parse the command line."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument('config', help='config file')
-    parser.add_argument('checkpoint', help='checkpoint of the model')
-    parser.add_argument('--work-dir', help='where the log goes (default: ./work_dirs/<name of the config>)')
-    parser.add_argument('--out', metavar='FILE', help='write the results to a file')
-    parser.add_argument(
-        '--out-item',
-        choices=('metrics', 'pred'),
-        help='what goes into --out: metrics (.json, .yaml, .pkl) or predictions (.pkl; the default)',
-    )
-    parser.add_argument(
-        '--cfg-options',
-        nargs='+',
-        default=[],
-        metavar='KEY=VALUE',
-        help='override values of the config; lists are written key=[a,b] or key=a,b',
-    )
-    parser.add_argument('--amp', action='store_true', help='evaluate in mixed precision')
-    parser.add_argument('--show-dir', metavar='DIR', help='draw predictions into images there')
-    parser.add_argument('--show', action='store_true', help='show predictions in a window')
-    parser.add_argument('--interval', type=int, default=1, help='draw every n-th sample (default: 1)')
-    parser.add_argument('--wait-time', type=float, default=2, help='seconds that a window stays (default: 2)')
-    parser.add_argument('--no-pin-memory', action='store_true', help='do not pin the memory of batches')
-    parser.add_argument('--tta', action='store_true', help="test-time augmentation: the config's, else flips")
-    parser.add_argument('--launcher', choices=LAUNCHERS, default='none', help='how distributed testing was started')
-    parser.add_argument('--local_rank', '--local-rank', type=int, default=0, help='set by the launcher')
-    parser.add_argument('--device', choices=('cpu', 'cuda'), help='where to evaluate (default: what there is)')
-    parser.add_argument('--backend', choices=tuple(BACKENDS), default='torch', help='framework (default: torch)')
-    args = parser.parse_args()
-    if args.out_item and not args.out:
-        parser.error('--out-item needs --out')
-    return args
-
-
-def main() -> None:
-    """Run the tool."""
-    args = parse_args()
-    os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
-    from shufflenet_zoo.jobs.config import load_config, parse_overrides  # takes a second: after the options are checked
-
-    config = load_config(args.config, parse_overrides(args.cfg_options))
-    options = TestOptions(
-        work_dir=args.work_dir,
-        out=args.out,
-        out_item=args.out_item or 'pred',
-        amp=args.amp,
-        show_dir=args.show_dir,
-        show=args.show,
-        interval=args.interval,
-        wait_time=args.wait_time,
-        tta=args.tta,
-        launcher=args.launcher,
-        device=args.device,
-        pin_memory=not args.no_pin_memory,
-    )
-    load_backend(args.backend).test(config, args.checkpoint, options)
-
 
 if __name__ == '__main__':
     cli.run(main)

@@ -1,0 +1,16 @@
+"""The command lines, one module each with main(): tools/*.py and ``shufflenet-zoo`` run the same code.
+
+Their options are read before a framework is imported, so that help comes at once.
+"""
+
+# What each command does, in the order of its help; the module has its name.
+COMMANDS = {
+    'train': 'train the model of a config',
+    'test': 'evaluate a checkpoint on the test data of a config',
+    'predict': 'classify images, or detect objects in them',
+    'convert': 'convert weights from one layout and file format into another',
+    'export': 'write a trained classifier into a file for an inference runtime',
+    'info': 'count parameters and multiply-adds',
+    'verify': 'prove that networks compute the same in PyTorch and in MindSpore',
+    'benchmark': 'measure the speed of every engine',
+}

@@ -1,0 +1,76 @@
+"""Convert ShuffleNet weights from one layout and file format into another."""
+
+import argparse
+import ast
+
+from shufflenet_zoo.errors import CheckpointError
+from shufflenet_zoo.weights import LAYOUT_NAMES, convert_file
+
+
+def parse_args() -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument('source', help='weight file: .pth, .pt, .pth.tar, .safetensors, .ckpt or .npz')
+    parser.add_argument('destination', help='weight file to write; its suffix names the format')
+    parser.add_argument(
+        '--from', dest='source_layout', choices=LAYOUT_NAMES, help='layout of the source (default: recognised)'
+    )
+    parser.add_argument(
+        '--to',
+        dest='target_layout',
+        choices=LAYOUT_NAMES,
+        help='layout of the destination (default: mindspore for .ckpt, else openmmlab)',
+    )
+    parser.add_argument(
+        '--verify',
+        action='store_true',
+        help='run the networks before and after, and write the file only if they compute the same',
+    )
+    parser.add_argument(
+        '--backbone',
+        nargs='+',
+        default=[],
+        metavar='KEY=VALUE',
+        help='backbone arguments that weights do not show, such as shuffle_order=megvii',
+    )
+    return parser.parse_args()
+
+
+def parse_backbone(items: list[str]) -> dict:
+    """Turn ['groups=3', 'shuffle=even_odd'] into a dict."""
+    arguments = {}
+    for item in items:
+        key, equals, text = item.partition('=')
+        if not equals or not key.isidentifier():
+            raise CheckpointError(f'--backbone {item}: expected KEY=VALUE, such as shuffle_order=megvii')
+        try:
+            arguments[key] = ast.literal_eval(text)
+        except (ValueError, SyntaxError):
+            arguments[key] = text
+    return arguments
+
+
+def main() -> None:
+    """Convert one file and say what was done."""
+    args = parse_args()
+    check = None
+    if args.verify:
+        from shufflenet_zoo.equivalence import verify_conversion as check  # takes a second
+    converted, found = convert_file(
+        args.source,
+        args.destination,
+        source_layout=args.source_layout,
+        target_layout=args.target_layout,
+        backbone=parse_backbone(args.backbone),
+        check=check,
+    )
+    backbone = ', '.join(f'{key}={value!r}' for key, value in converted.architecture.reduced().items())
+    print(f'{args.destination}: {len(converted.tensors)} tensors in layout {converted.layout.name}')
+    print(f'backbone: dict({backbone})')
+    for note in converted.notes:
+        print(f'note: {note}')
+    if found:
+        print(
+            f"verified: {found.source}'s network before and {found.target}'s after differ by at most "
+            f'{found.largest:.1e} of the largest value of a stage ({found.tolerance:.0e} may be)'
+        )

@@ -1,0 +1,92 @@
+"""Write a trained classifier into a file for an inference runtime, checked there against the live model."""
+
+import argparse
+
+from shufflenet_zoo.export.contract import FORMATS
+from shufflenet_zoo.jobs.backends import BACKENDS
+
+
+def parse_args() -> argparse.Namespace:
+    """Parse the command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument('config', help='config file')
+    parser.add_argument('checkpoint', help='checkpoint of the model')
+    parser.add_argument('--format', choices=tuple(FORMATS), required=True, help='file format')
+    parser.add_argument('--out', metavar='FILE', help='the file (default: beside the checkpoint, named as the config)')
+    parser.add_argument(
+        '--deploy',
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help='write the deploy form, without shuffles and BatchNorm (default), or the network as it is',
+    )
+    parser.add_argument('--dynamic', action='store_true', help='take any batch and image size')
+    parser.add_argument(
+        '--input-size',
+        type=int,
+        nargs=2,
+        metavar=('HEIGHT', 'WIDTH'),
+        help="size of the images (default: what the config's test pipeline gives)",
+    )
+    precision = parser.add_mutually_exclusive_group()
+    precision.add_argument('--fp16', dest='precision', action='store_const', const='fp16', help='half precision')
+    precision.add_argument(
+        '--int8',
+        dest='precision',
+        action='store_const',
+        const='int8',
+        help='quantize statically; prints the accuracy before and after',
+    )
+    parser.add_argument(
+        '--calibration', type=int, metavar='N', help="quantize by N images of the config's training data"
+    )
+    parser.add_argument(
+        '--cfg-options',
+        nargs='+',
+        default=[],
+        metavar='KEY=VALUE',
+        help='override values of the config; lists are written key=[a,b] or key=a,b',
+    )
+    parser.add_argument(
+        '--backend',
+        choices=tuple(BACKENDS),
+        default='torch',
+        help='framework that trained the checkpoint (default: torch; mindspore for --format mindir)',
+    )
+    args = parser.parse_args()
+    if args.calibration is not None and args.calibration < 1:
+        parser.error(f'--calibration {args.calibration}: must be at least 1')
+    if args.input_size and min(args.input_size) < 1:
+        parser.error(f'--input-size {args.input_size}: must be positive')
+    return args
+
+
+def main() -> None:
+    """Run the tool."""
+    args = parse_args()
+    from shufflenet_zoo.export.exporter import ExportOptions, export
+    from shufflenet_zoo.jobs.config import load_config, parse_overrides  # takes a second: after the options are checked
+
+    config = load_config(args.config, parse_overrides(args.cfg_options))
+    exported = export(
+        config,
+        args.checkpoint,
+        ExportOptions(
+            format=args.format,
+            deploy=args.deploy,
+            precision=args.precision or 'fp32',
+            calibration=args.calibration,
+            dynamic=args.dynamic,
+            input_size=tuple(args.input_size) if args.input_size else None,
+            out=args.out,
+            backend=args.backend,
+        ),
+    )
+    if exported.accuracies:
+        before, after = exported.accuracies
+        print(
+            f'top-1 on the test data: {before:.2f} % in fp32, {after:.2f} % in int8; '
+            f'{exported.difference:.2%} of the images are decided otherwise'
+        )
+    else:
+        print(f'largest difference from the live model: {exported.difference:.1e} of the largest logit')
+    print(f'written: {exported.path}')
