@@ -130,8 +130,16 @@ def test_wheel_holds_every_file_of_the_packages_and_the_configs(project, wheel):
     assert wheel_content(wheel) == expected
 
 
-def test_wheel_puts_one_name_into_site_packages(site):
-    assert {path.name for path in site.iterdir() if path.suffix != '.dist-info'} == {'shufflenet_zoo'}
+def test_wheel_puts_one_name_and_one_command_into_site_packages(site):
+    assert {path.name for path in site.iterdir() if path.suffix != '.dist-info'} == {'shufflenet_zoo', 'bin'}
+    assert [path.name for path in (site / 'bin').iterdir()] == ['shufflenet-zoo']
+
+
+def test_the_wheels_command_finds_its_configs_by_name(site):
+    table = run(site / 'bin' / 'shufflenet-zoo', 'info', 'shufflenet_v1_g3', cwd=site.parent, PYTHONPATH=str(site))
+    assert 'stage4' in table
+    code = "from shufflenet_zoo.jobs.shipped import find_config; print(find_config('shufflenet_v1_g3'))"
+    assert python_with(site, code) == str(site / 'shufflenet_zoo' / '.mim' / 'configs' / 'shufflenet_v1_g3.py')
 
 
 def test_sdist_holds_the_project(project, sdist):

@@ -9,7 +9,7 @@ from shufflenet_zoo.jobs.backends import BACKENDS
 def parse_args() -> argparse.Namespace:
     """Parse the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument('config', help='config file')
+    parser.add_argument('config', help='config file, or the name of a shipped config')
     parser.add_argument('checkpoint', help='checkpoint of the model')
     parser.add_argument('--format', choices=tuple(FORMATS), required=True, help='file format')
     parser.add_argument('--out', metavar='FILE', help='the file (default: beside the checkpoint, named as the config)')

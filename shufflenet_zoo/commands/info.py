@@ -1,17 +1,16 @@
 """Prints parameters, multiply-adds and memory access cost of a network, stage by stage.
 
 python tools/model_info.py shufflenet_v1_g3_1.0x
-python tools/model_info.py configs/shufflenet_v1_g3.py --size 224 224
+python tools/model_info.py shufflenet_v1_g3 --size 224 224
 python tools/model_info.py --list
 """
 
 import argparse
-from pathlib import Path
 from typing import Any
 
 from shufflenet_zoo.arch import Plan, plan_backbone
 from shufflenet_zoo.arch.complexity import Cost, analyse, total
-from shufflenet_zoo.arch.variants import VARIANTS, get_variant
+from shufflenet_zoo.arch.variants import VARIANTS
 from shufflenet_zoo.errors import ArgumentError, ConfigError
 
 ROW = '{:<10} {:>16} {:>14} {:>14} {:>14} {:>14} {:>10}'
@@ -22,7 +21,7 @@ COLUMNS = ('part', 'output', 'parameters', 'multiply-adds', 'conv access', 'elem
 def parse_args() -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument('network', nargs='?', help='a variant, or a config file with one of our backbones')
+    parser.add_argument('network', nargs='?', help='a variant, or a config: a file, or the name of a shipped one')
     parser.add_argument('--size', type=int, nargs=2, default=(224, 224), metavar=('H', 'W'), help='image size')
     parser.add_argument('--classes', type=int, help="classes of the head; default: the config's, 1000 for variants")
     parser.add_argument('--list', action='store_true', help='list the variants with their published accuracies')
@@ -43,12 +42,12 @@ def find_backbone(model: Any) -> dict[str, Any]:
 
 def read_network(name: str, classes: int | None) -> tuple[Plan, int | None, bool]:
     """Resolve a variant's name or a config file into a plan, the classes of its head and whether that has a bias."""
-    if Path(name).suffix != '.py':
-        variant = get_variant(name)
+    if variant := VARIANTS.get(name):
         return variant.plan(), classes or 1000, variant.head_bias
     from shufflenet_zoo.jobs.config import load_config
+    from shufflenet_zoo.jobs.shipped import find_config
 
-    model = load_config(name).get('model')
+    model = load_config(find_config(name, VARIANTS)).get('model')
     head = model.get('head') or {} if isinstance(model, dict) else {}
     return plan_backbone(find_backbone(model)), classes or head.get('num_classes'), True
 

@@ -9,7 +9,7 @@ from shufflenet_zoo.jobs.backends import PREDICTORS, PredictOptions, load_backen
 def parse_args() -> argparse.Namespace:
     """Parse the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument('config', help='config file')
+    parser.add_argument('config', help='config file, or the name of a shipped config')
     parser.add_argument('checkpoint', help='checkpoint of the model')
     parser.add_argument('images', nargs='+', metavar='image', help='image file')
     parser.add_argument('--json', action='store_true', help='print JSON rather than a table')

@@ -9,7 +9,7 @@ from shufflenet_zoo.jobs.backends import BACKENDS, LAUNCHERS, TestOptions, load_
 def parse_args() -> argparse.Namespace:
     """Parse the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument('config', help='config file')
+    parser.add_argument('config', help='config file, or the name of a shipped config')
     parser.add_argument('checkpoint', help='checkpoint of the model')
     parser.add_argument('--work-dir', help='where the log goes (default: ./work_dirs/<name of the config>)')
     parser.add_argument('--out', metavar='FILE', help='write the results to a file')

@@ -9,7 +9,7 @@ from shufflenet_zoo.jobs.backends import BACKENDS, LAUNCHERS, TrainOptions, load
 def parse_args() -> argparse.Namespace:
     """Parse the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument('config', help='config file')
+    parser.add_argument('config', help='config file, or the name of a shipped config')
     parser.add_argument('--work-dir', help='where checkpoints and logs go (default: ./work_dirs/<name of the config>)')
     parser.add_argument(
         '--resume',

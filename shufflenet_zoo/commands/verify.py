@@ -24,7 +24,9 @@ from shufflenet_zoo.errors import ArgumentError
 def parse_args() -> argparse.Namespace:
     """Parse the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument('config', nargs='?', help='config file of a classifier (default: named networks)')
+    parser.add_argument(
+        'config', nargs='?', help='config of a classifier: a file, or a shipped name (default: named networks)'
+    )
     parser.add_argument('checkpoint', nargs='?', help='its weights (default: random ones that hide no error)')
     parser.add_argument(
         '--variants', nargs='+', metavar='NAME', help=f"named networks, or 'all' (default: {' '.join(FAST_VARIANTS)})"

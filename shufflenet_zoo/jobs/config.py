@@ -15,6 +15,7 @@ from mmengine.config import Config, DictAction
 from shufflenet_zoo.arch import feature_channels
 from shufflenet_zoo.arch.architecture import family_of
 from shufflenet_zoo.errors import ArgumentError, ConfigError, DataError
+from shufflenet_zoo.jobs.shipped import find_config
 
 # The value of `in_channels` in a neck or head that stands for "what comes out of the part before".
 AUTO = 'auto'
@@ -66,15 +67,13 @@ def load_config(path: str | Path, overrides: Mapping[str, Any] | None = None) ->
     """Read a config file, apply overrides and fill in the channels that are 'auto'.
 
     Args:
-        path: The config file.
+        path: The config file, or the name of a shipped config.
         overrides: Values by dotted key, as in ``{'train_cfg.max_epochs': 3}``; they replace the file's.
 
     Raises:
         ConfigError: if the file is missing or damaged, or an override does not fit it.
     """
-    path = Path(path)
-    if not path.is_file():
-        raise ConfigError(f'config file {path} does not exist; give the path of a config, such as those in configs/')
+    path = find_config(path)
     try:
         with warnings.catch_warnings():
             # mmengine looks up mmdet::... bases with it.
