@@ -8,11 +8,10 @@ from typing import Any
 import numpy as np
 
 from shufflenet_zoo.data import digits
+from shufflenet_zoo.data.folders import IMAGE_SUFFIXES
 from shufflenet_zoo.errors import DataError
 from shufflenet_zoo.mindspore_impl.config_keys import check_keys, choose, require
 
-# What mmpretrain takes for images.
-_SUFFIXES = ('.jpg', '.jpeg', '.png', '.ppm', '.bmp', '.pgm', '.tif')
 _IMAGENET_SPLITS = ('train', 'val')
 _IMAGENET_CLASSES = 1000
 _COMMON_KEYS = ('pipeline', 'metainfo', 'indices', 'test_mode', 'lazy_init')
@@ -114,7 +113,7 @@ def _build_folder(config: Mapping[str, Any], key: str) -> ImageDataset:
     root = Path(config.get('data_root') or '').expanduser()
     prefix = config.get('data_prefix') or ''
     images = root / (prefix.get('img_path', '') if isinstance(prefix, Mapping) else prefix)
-    suffixes = tuple(suffix.lower() for suffix in config.get('extensions', _SUFFIXES))
+    suffixes = tuple(suffix.lower() for suffix in config.get('extensions', IMAGE_SUFFIXES))
     if config.get('ann_file'):
         return _read_annotations(root / config['ann_file'], images)
     return _scan_folders(images, suffixes, key)

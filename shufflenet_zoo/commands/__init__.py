@@ -7,6 +7,7 @@ Their options are read before a framework is imported, so that help comes at onc
 COMMANDS = {
     'train': 'train the model of a config',
     'test': 'evaluate a checkpoint on the test data of a config',
+    'validate': 'measure the accuracy of published weights, beside the published figures',
     'predict': 'classify images, or detect objects in them',
     'convert': 'convert weights from one layout and file format into another',
     'export': 'write a trained classifier into a file for an inference runtime',

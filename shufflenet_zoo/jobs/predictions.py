@@ -10,6 +10,7 @@ import numpy as np
 
 from shufflenet_zoo.atomic import replacing
 from shufflenet_zoo.errors import DataError
+from shufflenet_zoo.jobs.tables import align
 
 # Small images are enlarged to about this side, so that labels can be read.
 _PICTURE_SIDE = 512
@@ -74,11 +75,7 @@ def format_table(predictions: Sequence[Prediction]) -> str:
     # Classes of whole images have no boxes.
     columns = list(zip(*rows, strict=True))
     columns = columns if any(columns[3][1:]) else columns[:3]
-    widths = [max(map(len, column)) for column in columns]
-    return '\n'.join(
-        '  '.join(cell.ljust(width) for cell, width in zip(row, widths, strict=False)).rstrip()
-        for row in zip(*columns, strict=True)
-    )
+    return align(list(zip(*columns, strict=True)))
 
 
 def picture_paths(images: Sequence[str], folder: str | Path) -> list[Path]:

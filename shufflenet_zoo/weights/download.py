@@ -37,6 +37,16 @@ def cache_folder() -> Path:
     return Path(os.environ.get('TORCH_HOME') or Path(caches, 'torch')).expanduser() / 'hub' / 'checkpoints'
 
 
+def check_readable(row: PublishedWeights) -> None:
+    """Check that we can read published weights.
+
+    Raises:
+        CheckpointError: if we cannot, with the reason.
+    """
+    if row.refused:
+        raise CheckpointError(f'{row.name} cannot be loaded: {row.refused} ({row.url})')
+
+
 def fetch(row: PublishedWeights, trust: bool = False) -> Path:
     """Return the file of published weights: the package's own, one that is in the cache already, or a new download.
 
@@ -48,8 +58,7 @@ def fetch(row: PublishedWeights, trust: bool = False) -> Path:
         CheckpointError: if we cannot read the file, it has no hash and is not trusted, it cannot be downloaded, or
             its hash is another.
     """
-    if row.refused:
-        raise CheckpointError(f'{row.name} cannot be loaded: {row.refused} ({row.url})')
+    check_readable(row)
     if row.file:
         path = Path(__file__).parent / 'index' / row.file
         _check_hash(path, row.hash, f'{path} is damaged; install the package again')

@@ -336,12 +336,18 @@ _TORCHVISION_V2_UNIT = {'down_unit': 'halves', 'shuffle': 'interleave'}
 LAYOUTS = (
     *(Layout(CANONICAL, family, prefix='backbone.') for family in FAMILIES),
     *(Layout('mindspore', family, norm=MINDSPORE_NORM, prefix='backbone.') for family in FAMILIES),
-    Layout(
-        'torchvision',
-        V2,
-        _TORCHVISION_V2,
-        head='fc',
-        options=_V2_ONLY_OURS | _TORCHVISION_V2_UNIT | {'pool_padding': 'symmetric', 'in_channels': 3},
+    *(
+        Layout(
+            name,
+            V2,
+            _TORCHVISION_V2,
+            head='fc',
+            options=_V2_ONLY_OURS
+            | _TORCHVISION_V2_UNIT
+            | {'pool_padding': 'symmetric', 'in_channels': 3, 'small_stem': small_stem},
+        )
+        # The same names for images of CIFAR's size; files of both look alike, and torchvision's come first.
+        for name, small_stem in (('torchvision', False), ('chenyaofo', True))
     ),
     Layout(
         'megvii',

@@ -18,6 +18,9 @@ from shufflenet_zoo.weights.index import SCHEME, PublishedWeights, get_weights
 from shufflenet_zoo.weights.layouts import HEAD
 from shufflenet_zoo.weights.recognise import identify
 
+# Types of half precision, by numpy's names.
+_HALVES = ('float16', 'bfloat16')
+
 
 def is_address(source: str | Path) -> bool:
     """Whether a checkpoint is named by an address of the index rather than by a file."""
@@ -54,7 +57,7 @@ def read_published(row: PublishedWeights, trust: bool = False) -> Weights:
     """
     path = fetch(row, trust)
     if row.file:
-        return _single_precision(read_weights(path))
+        return single_precision(read_weights(path))
     content = read_content(path)
     tensors = _part(content.tensors, row)
     try:
@@ -62,7 +65,7 @@ def read_published(row: PublishedWeights, trust: bool = False) -> Weights:
         found = identify(tensors, row.layout or None, {'type': architecture.family, **architecture})
     except CheckpointError as error:
         raise CheckpointError(f'{row.name} ({path}): {error}') from error
-    return replace(_single_precision(found), class_names=row.class_names, preprocessing=row.preprocessing)
+    return replace(single_precision(found), class_names=row.class_names, preprocessing=row.preprocessing)
 
 
 def read_for(path: str | Path, architecture: Architecture) -> Weights:
@@ -86,10 +89,10 @@ def _part(tensors: Mapping[str, np.ndarray], row: PublishedWeights) -> Mapping[s
     return inside
 
 
-def _single_precision(weights: Weights) -> Weights:
+def single_precision(weights: Weights) -> Weights:
     """Return weights as networks are built; files in half precision are smaller, networks in it are not meant."""
     tensors = {
-        name: array.astype(np.float32) if array.dtype == np.float16 else array
+        name: array.astype(np.float32) if array.dtype.name in _HALVES else array
         for name, array in weights.tensors.items()
     }
     return replace(weights, tensors=tensors)

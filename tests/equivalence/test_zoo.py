@@ -87,8 +87,15 @@ class Mmpretrain(torch.nn.Module):
         return self.classifier.head(self.classifier.extract_feat(pixels))
 
 
+def for_cifar():
+    network = torchvision.models.shufflenet_v2_x0_5(num_classes=10)
+    network.conv1[0].stride, network.maxpool = (1, 1), torch.nn.Identity()
+    return network
+
+
 PUBLISHERS = {
     'shufflenet_v2_0.5x@torchvision': lambda: torch_publisher(torchvision.models.shufflenet_v2_x0_5),
+    'shufflenet_v2_0.5x@chenyaofo-cifar10': lambda: torch_publisher(for_cifar),
     'shufflenet_v1_g3_1.0x@mmpretrain': lambda: torch_publisher(lambda: Mmpretrain(1)),
     'shufflenet_v2_1.0x@mmrazor-kd': lambda: torch_publisher(lambda: Mmpretrain(2), with_teacher),
     'shufflenet_v1_g3_0.25x@pytorchcv': lambda: torch_publisher(lambda: get_pytorchcv('shufflenet_g3_wd4')),
