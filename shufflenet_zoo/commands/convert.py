@@ -10,8 +10,8 @@ from shufflenet_zoo.weights import LAYOUT_NAMES, convert_file
 def parse_args() -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument('source', help='weight file: .pth, .pt, .pth.tar, .safetensors, .ckpt or .npz')
-    parser.add_argument('destination', help='weight file to write; its suffix names the format')
+    parser.add_argument('source', help='weight file of PyTorch, safetensors, MindSpore or numpy, or zoo://NAME')
+    parser.add_argument('destination', help='weight file to write: .pth, .pt, .pth.tar, .safetensors, .ckpt or .npz')
     parser.add_argument(
         '--from', dest='source_layout', choices=LAYOUT_NAMES, help='layout of the source (default: recognised)'
     )

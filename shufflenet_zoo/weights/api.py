@@ -28,8 +28,8 @@ def convert_file(
     """Convert a weight file; the destination is written at once at the end, or not at all.
 
     Args:
-        source: A .pth, .pt, .pth.tar, .safetensors, .ckpt or .npz file, or 'zoo://' and a name of the index.
-        destination: A file with one of these suffixes.
+        source: A file of PyTorch, safetensors, MindSpore or numpy, or 'zoo://' and a name of the index.
+        destination: A .pth, .pt, .pth.tar, .safetensors, .ckpt or .npz file.
         source_layout: Layout of the source. Default: None, recognised.
         target_layout: Layout of the destination. Default: None, 'mindspore' for a .ckpt file and else 'openmmlab'.
         backbone: Backbone arguments that the source's weights do not show, such as shuffle='even_odd'.

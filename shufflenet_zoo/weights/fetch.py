@@ -6,11 +6,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from shufflenet_zoo.weights import description
+from shufflenet_zoo.weights import description, file_torch
 from shufflenet_zoo.weights.content import Content
 from shufflenet_zoo.weights.download import cache_folder, download
 from shufflenet_zoo.weights.file_torch import read_checkpoint, to_state_dict
-from shufflenet_zoo.weights.files import read_content
+from shufflenet_zoo.weights.files import format_of, read_content
 from shufflenet_zoo.weights.layouts import CANONICAL
 from shufflenet_zoo.weights.zoo import content_for, is_address
 
@@ -22,7 +22,7 @@ def fetch_checkpoint(name: str | Path, map_location: Any = 'cpu') -> dict:
     """Read a checkpoint from a file, from the index ('zoo://...') or from wherever mmengine loads ('https://...').
 
     Args:
-        name: The file or address; weights in a .safetensors or .npz file will do.
+        name: The file or address; weights of safetensors or numpy will do as well.
         map_location: Where tensors go, as in torch.load. Default: 'cpu'.
 
     Returns:
@@ -42,9 +42,9 @@ def fetch_checkpoint(name: str | Path, map_location: Any = 'cpu') -> dict:
         with only_weights():
             return CheckpointLoader.load_checkpoint(name, map_location)
     path = Path(name).expanduser()
-    if path.suffix in ('.safetensors', '.npz'):
-        return as_checkpoint(read_content(path))
-    return read_checkpoint(path, map_location)
+    if format_of(path) is file_torch:
+        return read_checkpoint(path, map_location)
+    return as_checkpoint(read_content(path))
 
 
 def as_checkpoint(content: Content) -> dict[str, Any]:

@@ -1,8 +1,10 @@
 """PyTorch files: read by torch's weights_only reader, so that no pickle can run code."""
 
 import pickle
+import re
 import warnings
 import zipfile
+from argparse import Namespace
 from collections import OrderedDict
 from collections.abc import Mapping
 from functools import cache
@@ -19,6 +21,14 @@ from shufflenet_zoo.weights.description import Description
 # Where trainers put the weights in a checkpoint, the ones to use first.
 WRAPPERS = ('state_dict', 'model', 'ema_state_dict')
 
+# A member that programs of TorchScript have and checkpoints have not.
+_PROGRAM_MEMBER = '/constants.pkl'
+_HOW_TO_SAVE = (
+    "where its code is at hand, save the weights: torch.save({'state_dict': model.state_dict()}, 'weights.pth')"
+)
+# How torch's reader names what it refuses.
+_REFUSED_OBJECT = re.compile(r'Unsupported global: GLOBAL ([\w.]+)')
+
 
 def _history_buffer_method(owner: Any, name: str) -> Any:
     """Stand in for ``getattr`` in pickles: HistoryBuffer's pickles name its statistics through it."""
@@ -34,12 +44,13 @@ def _safe_globals() -> list[Any]:
     """Return what may stand in a checkpoint besides what torch's weights_only reader knows.
 
     mmengine's training logs are HistoryBuffers of numpy arrays. numpy 2 renamed numpy.core to numpy._core; either
-    writes its own name into a pickle.
+    writes its own name into a pickle. Trainers note their options as a Namespace, which is attributes alone.
     """
     from mmengine.logging import HistoryBuffer
 
     return [
         HistoryBuffer,
+        Namespace,
         (_history_buffer_method, 'builtins.getattr'),
         np.ndarray,
         np.dtype,
@@ -88,18 +99,20 @@ def read_checkpoint(path: str | Path, map_location: Any = 'cpu') -> dict:
             f'{path} needs the package {error.name!r}, which is not installed; a .safetensors file needs none'
         ) from error
     if zipfile.is_zipfile(path):
-        with open_archive(path):
-            pass  # its declared sizes are checked
+        with open_archive(path) as archive:  # its declared sizes are checked
+            if any(name.endswith(_PROGRAM_MEMBER) for name in archive.namelist()):
+                raise CheckpointError(f'checkpoint {path} is a TorchScript program, which is code; {_HOW_TO_SAVE}')
     try:
         with warnings.catch_warnings(), torch.serialization.safe_globals(allowed):
             # torch remarks on pickle protocols and storages, which says nothing that the user can mend.
             warnings.simplefilter('ignore')
             checkpoint = torch.load(path, map_location=map_location, weights_only=True)
     except pickle.UnpicklingError as error:
-        foreign = 'unsupported global' in str(error).lower() or 'has no place' in str(error)
-        what = 'holds Python objects besides weights, which could run code' if foreign else 'is damaged'
+        if 'unsupported global' in str(error).lower() or 'has no place' in str(error):
+            what = f'Python objects besides weights{_name_of_object(error)}'
+            raise CheckpointError(f'checkpoint {path} holds {what}, which could run code; {_HOW_TO_SAVE}') from error
         raise CheckpointError(
-            f'checkpoint {path} {what}; give a file saved by tools/train.py or by torch.save of a state dict'
+            f'checkpoint {path} is damaged; give a file saved by tools/train.py or by torch.save of a state dict'
         ) from error
     except Exception as error:  # a damaged file makes torch raise nearly anything
         raise CheckpointError(
@@ -113,6 +126,11 @@ def read_checkpoint(path: str | Path, map_location: Any = 'cpu') -> dict:
             kind = type(checkpoint[key]).__name__
             raise CheckpointError(f'checkpoint {path} is damaged: its {key} is a {kind}; it must be a dict')
     return checkpoint
+
+
+def _name_of_object(error: pickle.UnpicklingError) -> str:
+    found = _REFUSED_OBJECT.search(str(error))
+    return f' ({found[1]})' if found else ''
 
 
 def weights_of(checkpoint: Mapping[str, Any]) -> OrderedDict[str, Any]:

@@ -1,4 +1,4 @@
-"""Weight files: reading by suffix, writing at once or not at all, and the description beside or inside."""
+"""Weight files: read by what they begin with, written by suffix and at once, with a description beside or inside."""
 
 import hashlib
 import json
@@ -10,14 +10,15 @@ from types import ModuleType
 from typing import Any
 
 from shufflenet_zoo.atomic import replacing
-from shufflenet_zoo.errors import ArgumentError, CheckpointError
+from shufflenet_zoo.errors import ArgumentError, CheckpointError, first_names
 from shufflenet_zoo.weights import description, file_ckpt, file_npz, file_safetensors, file_torch
-from shufflenet_zoo.weights.content import Content
+from shufflenet_zoo.weights.content import Content, open_archive
 from shufflenet_zoo.weights.convert import Weights
 from shufflenet_zoo.weights.description import Description
 from shufflenet_zoo.weights.layouts import CANONICAL
 from shufflenet_zoo.weights.recognise import identify
 
+# What is written, by suffix.
 _FORMATS: dict[str, ModuleType] = {
     '.pth': file_torch,
     '.pt': file_torch,
@@ -26,16 +27,79 @@ _FORMATS: dict[str, ModuleType] = {
     '.ckpt': file_ckpt,
     '.npz': file_npz,
 }
+# What is read, by the first bytes; zip archives and safetensors files are told by more than these.
+_BEGINNINGS: tuple[tuple[bytes, ModuleType], ...] = (
+    *((bytes((0x80, protocol)), file_torch) for protocol in range(2, 6)),  # a pickle
+    (b'\n', file_ckpt),  # the first field of a protocol buffer
+)
+_ZIP = b'PK\x03\x04'
+_ZIPPED: tuple[tuple[str, ModuleType], ...] = (('data.pkl', file_torch), ('.npy', file_npz))
+# What people bring instead of weights, by the first bytes, and what would be right.
+_FOREIGN = (
+    (b'version https://git-lfs', 'is a pointer of Git LFS, not the file; fetch the file with `git lfs pull`'),
+    (b'<', 'is a web page; download the file itself'),
+    (b'\x89HDF\r\n', 'is an HDF5 file; save its arrays by name with numpy.savez and give that'),
+    (b'\x1f\x8b', 'is compressed by gzip; unpack it first'),
+    (b'\x08', 'begins like an ONNX model; give the weights that it was made from'),
+)
 SIDECAR_SUFFIX = '.json'
 # The key of the described file's checksum in a sidecar.
 _DIGEST = 'sha256'
 
 
 def _format(path: Path) -> ModuleType:
+    """Return the format that a suffix names."""
     for suffix, module in _FORMATS.items():
         if path.name.endswith(suffix):
             return module
     raise CheckpointError(f'{path}: the format follows from the suffix, which must be one of {", ".join(_FORMATS)}')
+
+
+def format_of(path: str | Path) -> ModuleType:
+    """Return the module that reads a file, by its content; the suffix says nothing.
+
+    Raises:
+        CheckpointError: if the file is missing, or of no known format.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise CheckpointError(f'checkpoint {path} does not exist; give a weight file')
+    try:
+        size = path.stat().st_size
+        with path.open('rb') as stream:
+            start = stream.read(64)
+    except OSError as error:
+        raise CheckpointError(f'{path} cannot be read: {error.strerror or error}') from error
+    if not start:
+        raise CheckpointError(f'checkpoint {path} is empty; give a weight file')
+    if start[8:9] == b'{' and int.from_bytes(start[:8], 'little') <= size:
+        return file_safetensors
+    if start.startswith(_ZIP):
+        return _zipped_format(path)
+    for beginning, module in _BEGINNINGS:
+        if start.startswith(beginning):
+            return module
+    for beginning, words in _FOREIGN:
+        if start.startswith(beginning):
+            raise CheckpointError(f'checkpoint {path} {words}')
+    raise CheckpointError(
+        f'checkpoint {path} is damaged or no weight file: it begins like none of PyTorch, MindSpore, safetensors or '
+        f'numpy'
+    )
+
+
+def _zipped_format(path: Path) -> ModuleType:
+    try:
+        with open_archive(path) as archive:
+            names = archive.namelist()
+    except CheckpointError as error:
+        raise CheckpointError(f'checkpoint {error}') from error
+    for ending, module in _ZIPPED:
+        if any(name.endswith(ending) for name in names):
+            return module
+    raise CheckpointError(
+        f'checkpoint {path} is a zip archive of {first_names(names)}; unpack it and give the weight file in it'
+    )
 
 
 def sidecar_path(path: str | Path) -> Path:
@@ -52,11 +116,7 @@ def read_content(path: str | Path) -> Content:
         DependencyError: if the format needs a package that is not installed.
     """
     path = Path(path)
-    module = _format(path)
-    if not path.is_file():
-        raise CheckpointError(f'checkpoint {path} does not exist; give a weight file')
-    if path.stat().st_size == 0:
-        raise CheckpointError(f'checkpoint {path} is empty; give a weight file')
+    module = format_of(path)
     try:
         content = module.read(path)
         if content.description is None and sidecar_path(path).is_file():
@@ -84,7 +144,7 @@ def read_weights(path: str | Path, layout: str | None = None, backbone: Mapping[
     """Read a file and recognise what is in it.
 
     Args:
-        path: A .pth, .pt, .pth.tar, .safetensors, .ckpt or .npz file.
+        path: A file of PyTorch, safetensors, MindSpore or numpy, whatever its suffix.
         layout: Name of the layout. Default: None, what the file says, else what the names show.
         backbone: Backbone arguments that are known; they overrule what the file says.
 

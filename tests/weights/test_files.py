@@ -4,6 +4,7 @@ import io
 import json
 import os
 import pickle
+import shutil
 import struct
 import zipfile
 
@@ -73,6 +74,59 @@ def test_conversion_through_files_is_bit_exact(suffix, tmp_path):
     convert_file(between, back, target_layout='pytorchcv')
     loaded = torch.load(back, weights_only=True)
     assert same({key: value.numpy() for key, value in loaded.items()}, state)
+
+
+@pytest.mark.parametrize('suffix', SUFFIXES)
+def test_the_content_decides_whatever_the_suffix(suffix, tmp_path, small):
+    write_weights(tmp_path / f'weights{suffix}', small)
+    shutil.copy(tmp_path / f'weights{suffix}', tmp_path / 'weights')
+    for name in ('last.ckpt', 'weights.pth', 'weights.bin'):
+        shutil.copy(tmp_path / 'weights', tmp_path / name)
+        (tmp_path / f'{name}.json').unlink(missing_ok=True)
+        assert same(dict(read_weights(tmp_path / name).tensors), small.tensors)
+
+
+@pytest.mark.parametrize(
+    ('data', 'told'),
+    [
+        (b'version https://git-lfs.github.com/spec/v1\noid sha256:0', 'git lfs pull'),
+        (b'<!DOCTYPE html><html></html>', 'is a web page'),
+        (b'\x89HDF\r\n\x1a\n' + bytes(100), 'is an HDF5 file'),
+        (b'\x1f\x8b\x08' + bytes(100), 'compressed by gzip'),
+        (b'\x08\x08\x12\x07pytorch', 'begins like an ONNX model'),
+        (b'no weights at all', 'no weight file'),
+    ],
+)
+def test_what_holds_no_weights_is_called_what_it_is(data, told, tmp_path):
+    for name in ('a.pth', 'a.ckpt', 'a'):
+        (tmp_path / name).write_bytes(data)
+        with pytest.raises(CheckpointError, match=told):
+            read_content(tmp_path / name)
+
+
+def test_a_weight_file_in_an_archive_is_named(tmp_path):
+    with zipfile.ZipFile(tmp_path / 'a.pth.zip', 'w') as archive:
+        archive.writestr('shufflenetv2_w1.pth', b'weights')
+    with pytest.raises(CheckpointError, match=r'zip archive of shufflenetv2_w1\.pth; unpack it'):
+        read_content(tmp_path / 'a.pth.zip')
+
+
+class Trained(torch.nn.Linear):
+    """A network of the user's own."""
+
+
+def test_refused_objects_are_named_with_the_line_that_saves_them_rightly(tmp_path):
+    module = Trained(2, 2)
+    torch.save(module, tmp_path / 'whole.pth')
+    torch.save({'model': module}, tmp_path / 'within.pth')
+    torch.jit.script(torch.nn.Linear(2, 2)).save(tmp_path / 'program.pth')
+    for name, told in (
+        ('whole', r'test_files\.Trained'),
+        ('within', r'test_files\.Trained'),
+        ('program', 'TorchScript'),
+    ):
+        with pytest.raises(CheckpointError, match=rf"{told}.*torch\.save\(\{{'state_dict': model\.state_dict\(\)\}}"):
+            read_content(tmp_path / f'{name}.pth')
 
 
 def test_mindspore_reads_and_writes_the_same_files(tmp_path):
