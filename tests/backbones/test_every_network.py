@@ -188,7 +188,10 @@ def test_export_with_any_batch(cfg):
     torch.testing.assert_close(exported(x), model(x))
 
 
-@pytest.mark.parametrize(('cfg', 'with_cp'), [(V1, True), (V2, False)], ids=['v1-with-cp', 'v2'])
+@pytest.mark.parametrize(
+    ('cfg', 'with_cp'),
+    [pytest.param(V1, True, marks=pytest.mark.slow, id='v1-with-cp'), pytest.param(V2, False, id='v2')],
+)
 def test_compile(cfg, with_cp):
     # In single precision, BatchNorm over the few pixels of a small image blows rounding up.
     model = carry_signal(build(cfg, with_cp=with_cp)).double()

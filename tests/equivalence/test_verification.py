@@ -43,14 +43,31 @@ SCOPES = {
 }
 
 
-@pytest.fixture(scope='module', params=slow_but(SCOPES, ['narrow']))
-def scope(request):
-    return SCOPES[request.param]
+# One test a scope: as a fixture of several, pytest's processes would each measure everything again.
+@pytest.mark.parametrize('scope', slow_but(SCOPES, ['narrow']))
+def test_verification_and_its_report(scope, tmp_path, subtests):
+    scope = SCOPES[scope]
+    found = measure(scope)
+    Destinations(str(tmp_path), str(tmp_path / 'numbers.json')).write(found)
+    with subtests.test('all differences are within their bounds'):
+        assert not found.exceeded
+    for check in sorted({*CHECK_NAMES, *PARTS}):
+        with subtests.test('measured every network', check=check):
+            networks = {one.network for one in found.measurements if one.check == check}
+            assert networks == ({'preprocessing'} if check == 'preprocessing' else set(scope.of(check)))
+    with subtests.test('every parameter and the images have a compared gradient'):
+        check_gradients(scope, found)
+    with subtests.test('both trainings learn the digits'):
+        check_curves(found)
+    with subtests.test('the JSON file allows the verdict to be checked'):
+        check_numbers(json.loads((tmp_path / 'numbers.json').read_text()), found)
+    with subtests.test('the report is one well-formed file with all content'):
+        check_report(tmp_path / REPORT_NAME, scope, found)
+    with subtests.test('a browser renders the report'):
+        check_in_browser(tmp_path / REPORT_NAME, scope, found)
 
 
-@pytest.fixture(scope='module')
-def found(scope):
-    """What the checks find, in this one of pytest's processes."""
+def measure(scope):
     of_networks = {}
     for check in CHECK_NAMES:
         of_networks.setdefault(scope.of(check), []).append(check)
@@ -60,24 +77,7 @@ def found(scope):
     )
 
 
-@pytest.fixture(scope='module')
-def folder(found, tmp_path_factory):
-    folder = tmp_path_factory.mktemp('report')
-    Destinations(str(folder), str(folder / 'numbers.json')).write(found)
-    return folder
-
-
-def test_all_differences_are_within_their_bounds(found):
-    assert not found.exceeded
-
-
-@pytest.mark.parametrize('check', sorted({*CHECK_NAMES, *PARTS}))
-def test_every_check_measured_every_network(scope, found, check):
-    networks = {one.network for one in found.measurements if one.check == check}
-    assert networks == ({'preprocessing'} if check == 'preprocessing' else set(scope.of(check)))
-
-
-def test_every_parameter_and_the_images_have_a_compared_gradient(scope, found):
+def check_gradients(scope, found):
     for subject in named_subjects(scope.networks):
         compared = {
             one.item.removesuffix(' (zero)')
@@ -90,6 +90,7 @@ def test_every_parameter_and_the_images_have_a_compared_gradient(scope, found):
         assert compared == {*expected, 'head.fc.weight', 'head.fc.bias', 'images'}
 
 
+@pytest.mark.slow
 def test_processes_are_replaced_and_all_tasks_done(monkeypatch):
     monkeypatch.setattr(verification, '_TASKS_PER_PROCESS', 1)
     names = ['shufflenet_v2_0.25x', 'shufflenet_v2_0.33x', 'shufflenet_v1_g1_0.25x']
@@ -107,15 +108,14 @@ def _die(task, jobs):
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-def test_both_trainings_learn_the_digits(found):
+def check_curves(found):
     for name, outcome in found.outcomes:
         for curve in outcome.curves:
             assert len(curve.values) > 100, name
             assert sum(curve.values[-10:]) < 0.5 * sum(curve.values[:10]), (name, curve.name)
 
 
-def test_the_json_file_allows_the_verdict_to_be_checked(found, folder):
-    data = json.loads((folder / 'numbers.json').read_text())
+def check_numbers(data, found):
     assert data['verdict'] == 'equivalent'
     assert len(data['measurements']) == data['measured'] == len(found.measurements)
     for one in data['measurements']:
@@ -174,8 +174,8 @@ def check_content(text, scope, found):
         assert ' '.join(note.split()) in ' '.join(text.split())
 
 
-def test_the_report_is_one_well_formed_file_with_all_content(scope, found, folder):
-    page = Page((folder / REPORT_NAME).read_text())
+def check_report(path, scope, found):
+    page = Page(path.read_text())
     assert not page.open
     assert not page.external
     check_content(' '.join(page.texts), scope, found)
@@ -186,16 +186,16 @@ def test_the_report_is_one_well_formed_file_with_all_content(scope, found, folde
         assert any('loss curves' in label for label in plots) == trained
 
 
-def test_a_browser_renders_the_report(scope, found, folder):
+def check_in_browser(path, scope, found):
     browser = next(filter(None, map(shutil.which, BROWSERS)), None)
     if browser is None:
         pytest.skip('no Chromium on this machine')
     options = ('--headless', '--no-sandbox', '--disable-gpu', '--virtual-time-budget=5000')
-    url = (folder / REPORT_NAME).as_uri()
+    url = path.as_uri()
     rendered = subprocess.run([browser, *options, '--dump-dom', url], capture_output=True, text=True, timeout=120)
     assert rendered.returncode == 0, rendered.stderr
     check_content(' '.join(Page(rendered.stdout).texts), scope, found)
-    picture = folder / 'report.png'
+    picture = path.with_suffix('.png')
     subprocess.run(
         [browser, *options, '--window-size=1200,2000', f'--screenshot={picture}', url], capture_output=True, timeout=120
     )

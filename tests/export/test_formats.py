@@ -89,7 +89,7 @@ def test_dynamic_onnx(cfg, deploy, tmp_path):
     assert exporter.load_file('onnx', path)[1] == METADATA
 
 
-@pytest.mark.parametrize('name', ['onnx', 'openvino', 'torchscript'])
+@pytest.mark.parametrize('name', slow_but(['onnx', 'openvino', 'torchscript'], ['onnx', 'torchscript']))
 def test_half_precision(name, tmp_path):
     sizes = {}
     for precision in ('fp32', 'fp16'):

@@ -10,7 +10,7 @@ import pytest
 from packaging.requirements import Requirement
 
 ROOT = Path(__file__).parents[2]
-SUFFICIENT = ('mindspore', 'mmengine', 'numpy', 'scikit-learn', 'safetensors', 'setuptools')
+SUFFICIENT = ('mindspore', 'mmengine', 'numpy', 'scikit-learn', 'safetensors', 'tqdm', 'setuptools')
 ABSENT = ('torch', 'torchvision', 'mmcv', 'mmpretrain', 'mmdet')
 
 

@@ -77,6 +77,7 @@ def threads():
     torch.set_num_threads(before)
 
 
+@pytest.mark.slow
 def test_killed_in_mid_epoch(tmp_path, threads):
     (tmp_path / 'killer.py').write_text(KILLER)
     config = write_config(tmp_path / 'killed.py', HARD + KILLED)

@@ -40,7 +40,7 @@ def assert_like_the_test_tool(call, config, checkpoint, tmp_path, loaded, metada
     np.testing.assert_allclose(scores / scores.sum(1, keepdims=True), expected, atol=1e-4)
 
 
-@pytest.mark.parametrize('name', ['onnx', 'openvino'])
+@pytest.mark.parametrize('name', ['onnx', pytest.param('openvino', marks=pytest.mark.slow)])
 def test_quantizes_and_prints_accuracies(call, trained, tmp_path, monkeypatch, name):
     # Three epochs of three iterations decide nearly at random, so that quantizing changes decisions.
     monkeypatch.setattr(exporter, 'MIN_AGREEMENT', 0.0)

@@ -235,6 +235,7 @@ def test_imagenet_recipe(call, tiny_imagenet):
     assert np.isfinite(scalars('work_dirs/shufflenet-v1-0.5x-g8_in1k')[0]['loss'])
 
 
+@pytest.mark.slow
 def test_two_processes_on_the_cpu(tmp_path):
     config = write_config(tmp_path / 'parallel.py')
     with socket.socket() as probe:

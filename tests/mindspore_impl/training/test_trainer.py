@@ -186,7 +186,9 @@ RESUMED = {
 }
 
 
-@pytest.mark.parametrize('name', RESUMED)
+@pytest.mark.parametrize(
+    'name', [pytest.param(name, marks=pytest.mark.slow) if 'sgd' in name else name for name in RESUMED]
+)
 def test_resumed_training_equals_the_uninterrupted_one(name, monkeypatch):
     extra = RESUMED[name]
     monkeypatch.setattr(trainer.recipe.random, 'SystemRandom', lambda: SeededRandom(11))
@@ -455,6 +457,7 @@ def _start(work_dir, resume=''):
     )
 
 
+@pytest.mark.slow
 def test_without_torch_sigkill_and_resume_end_bit_equal():
     _config("dataset['indices'] = 960\n")
     whole = _start('whole')
