@@ -13,5 +13,6 @@ COMMANDS = {
     'export': 'write a trained classifier into a file for an inference runtime',
     'info': 'count parameters and multiply-adds',
     'verify': 'prove that networks compute the same in PyTorch and in MindSpore',
+    'digits': 'write the handwritten digits as a folder of images',
     'benchmark': 'measure the speed of every engine',
 }
