@@ -1,4 +1,4 @@
-"""Write the handwritten digits of scikit-learn as a folder of images: DIR/train/CLASS/*.png and DIR/test/CLASS/*.png."""
+"""Write the digits of scikit-learn as a folder of images: DIR/train/CLASS/*.png and DIR/test/CLASS/*.png."""
 
 import argparse
 from pathlib import Path

@@ -25,7 +25,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--size', type=int, nargs=2, default=(224, 224), metavar=('H', 'W'), help='image size')
     parser.add_argument('--classes', type=int, help="classes of the head; default: the config's, 1000 for variants")
     parser.add_argument('--list', action='store_true', help='list the variants with their published accuracies')
-    parser.add_argument('--markdown', action='store_true', help='with --list: as the table of the README')
+    parser.add_argument('--markdown', action='store_true', help='with --list: as the table of docs/models.md')
     args = parser.parse_args()
     if not args.list and not args.network:
         parser.error('name a variant or a config file, or use --list')
