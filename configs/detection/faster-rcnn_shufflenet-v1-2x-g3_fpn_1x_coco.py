@@ -1,3 +1,3 @@
 _base_ = './_base_/faster_rcnn_v1.py'
 
-model = dict(backbone=dict(widen_factor=2.0))
+model = dict(backbone=dict(widen_factor=2.0), neck=dict(in_channels=[48, 480, 960, 1920]))

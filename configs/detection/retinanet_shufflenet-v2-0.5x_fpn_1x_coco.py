@@ -1,3 +1,3 @@
 _base_ = './_base_/retinanet_v2.py'
 
-model = dict(backbone=dict(widen_factor=0.5))
+model = dict(backbone=dict(widen_factor=0.5), neck=dict(in_channels=[48, 96, 192]))

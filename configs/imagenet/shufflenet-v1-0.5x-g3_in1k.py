@@ -6,4 +6,7 @@ _base_ = [
     '../_base_/default_runtime.py',
 ]
 
-model = dict(backbone=dict(groups=3, widen_factor=0.5, width_rule='paper', stem_rule='megvii'))
+model = dict(
+    backbone=dict(groups=3, widen_factor=0.5, width_rule='paper', stem_rule='megvii'),
+    head=dict(in_channels=480),
+)

@@ -6,4 +6,4 @@ _base_ = [
     '../_base_/default_runtime.py',
 ]
 
-model = dict(backbone=dict(groups=4, widen_factor=0.5, width_rule='paper'))
+model = dict(backbone=dict(groups=4, widen_factor=0.5, width_rule='paper'), head=dict(in_channels=544))

@@ -6,4 +6,4 @@ _base_ = [
     '../_base_/default_runtime.py',
 ]
 
-model = dict(backbone=dict(groups=1, widen_factor=1.0, width_rule='paper'))
+model = dict(backbone=dict(groups=1, widen_factor=1.0, width_rule='paper'), head=dict(in_channels=576))

@@ -6,4 +6,4 @@ _base_ = [
     '../_base_/default_runtime.py',
 ]
 
-model = dict(backbone=dict(widen_factor=0.33))
+model = dict(backbone=dict(widen_factor=0.33), head=dict(in_channels=512))

@@ -6,4 +6,7 @@ _base_ = [
     '../_base_/default_runtime.py',
 ]
 
-model = dict(backbone=dict(depth=164, down_unit='keep', shuffle='even_odd', se=True, residual=True))
+model = dict(
+    backbone=dict(depth=164, down_unit='keep', shuffle='even_odd', se=True, residual=True),
+    head=dict(in_channels=2048),
+)

@@ -6,4 +6,4 @@ _base_ = [
     '../_base_/default_runtime.py',
 ]
 
-model = dict(backbone=dict(widen_factor=2.0))
+model = dict(backbone=dict(widen_factor=2.0), head=dict(in_channels=2048))

@@ -6,4 +6,7 @@ _base_ = [
     '../_base_/default_runtime.py',
 ]
 
-model = dict(backbone=dict(widen_factor=2.0, down_unit='keep', shuffle='even_odd', se=True))
+model = dict(
+    backbone=dict(widen_factor=2.0, down_unit='keep', shuffle='even_odd', se=True),
+    head=dict(in_channels=2048),
+)

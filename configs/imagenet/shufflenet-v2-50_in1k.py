@@ -6,4 +6,4 @@ _base_ = [
     '../_base_/default_runtime.py',
 ]
 
-model = dict(backbone=dict(depth=50, down_unit='keep', shuffle='even_odd'))
+model = dict(backbone=dict(depth=50, down_unit='keep', shuffle='even_odd'), head=dict(in_channels=2048))

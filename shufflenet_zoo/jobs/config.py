@@ -12,7 +12,7 @@ from typing import Any
 
 from mmengine.config import Config, DictAction
 
-from shufflenet_zoo.arch import feature_channels
+from shufflenet_zoo.arch import SCOPE, feature_channels
 from shufflenet_zoo.arch.architecture import family_of
 from shufflenet_zoo.errors import ArgumentError, ConfigError, DataError
 from shufflenet_zoo.jobs.shipped import find_config
@@ -149,21 +149,41 @@ def _value_at(config: Any, keys: list[str]) -> Any:
 
 
 def fill_channels(config: Config) -> None:
-    """Replace ``in_channels='auto'`` in the model's neck and head by what the backbone gives.
+    """Replace ``in_channels='auto'`` in the model's neck and head by what the backbone gives, and check numbers.
 
     A neck that has ``out_channels`` (FPN) takes the list of the backbone's outputs; the head of a classifier
     takes the channels of the last output, because global pooling keeps them.
 
     Raises:
-        ConfigError: if the backbone is none of this project's, or its arguments cannot be built.
+        ConfigError: if the backbone is none of this project's where it must be known, its arguments cannot be built,
+            or a number is another than it gives.
     """
     model = config.get('model') or {}
     for name in ('neck', 'head', 'bbox_head', 'rpn_head'):
         for part in _as_list(model.get(name)):
-            if not isinstance(part, Mapping) or part.get('in_channels') != AUTO:
-                continue
-            channels = _backbone_channels(config, name)
-            part['in_channels'] = channels if name == 'neck' else channels[-1]
+            if isinstance(part, Mapping) and part.get('in_channels') == AUTO:
+                channels = _backbone_channels(config, name)
+                part['in_channels'] = channels if name == 'neck' else channels[-1]
+    _check_channels(config, model)
+
+
+def _check_channels(config: Config, model: Mapping) -> None:
+    """Check the channels of what stands behind a backbone of ours: a neck of many maps, or a classifier's head."""
+    if not str((model.get('backbone') or {}).get('type')).startswith(f'{SCOPE}.'):
+        return
+    channels = _backbone_channels(config, 'backbone')
+    neck, head = model.get('neck') or {}, model.get('head') or {}
+    if isinstance(neck, Mapping) and isinstance(neck.get('in_channels'), (list, tuple)):
+        name, found, given = 'neck', list(neck['in_channels']), channels
+    elif 'in_channels' in head and 'in_channels' not in neck:
+        name, found, given = 'head', head['in_channels'], channels[-1]
+    else:
+        return
+    if found != given:
+        raise ConfigError(
+            f'{config.filename}: model.{name}.in_channels={found}, and the backbone gives {given}; write that, or '
+            f'{AUTO!r}, which follows the backbone'
+        )
 
 
 def _as_list(value: Any) -> list:

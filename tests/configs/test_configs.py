@@ -1,21 +1,27 @@
-"""Every classification config: readable without a framework, and its network can be built."""
+"""Every config: readable without a framework, and its network can be built, its parts fitting, by any runner."""
 
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 
 import pytest
 
 from shufflenet_zoo.arch import plan_backbone
-from shufflenet_zoo.jobs.config import load_config
+from shufflenet_zoo.jobs.config import AUTO, load_config
 
 CONFIGS = Path(__file__).parents[2] / 'configs'
 LEAVES = sorted(path for path in CONFIGS.rglob('*.py') if not {'_base_', 'detection'} & set(path.parts))
 
 
+@cache
+def load(path):
+    return load_config(path)
+
+
 @pytest.mark.parametrize('path', LEAVES, ids=lambda path: path.stem)
 def test_config(path):
-    config = load_config(path)
+    config = load(path)
     plan = plan_backbone(config.model.backbone)
     assert config.model.head.in_channels == plan.out_channels[-1]
     assert config.model.head.num_classes == config.data_preprocessor.num_classes
@@ -30,10 +36,27 @@ def test_config(path):
             assert path.stem.endswith(f'-g{config.model.backbone.groups}_in1k')
 
 
+@pytest.mark.parametrize('path', LEAVES, ids=lambda path: path.stem)
+def test_channels_are_those_of_the_built_backbone(path):
+    """On the meta device, without memory or arithmetic; detection's test does so with necks and heads."""
+    torch = pytest.importorskip('torch')
+    from shufflenet_zoo.registry import MODELS
+
+    model = load(path).model
+    with torch.device('meta'):
+        maps = MODELS.build(model.backbone)(torch.empty(1, 3, 64, 64))
+    assert model.head.in_channels == maps[-1].shape[1]
+
+
+def test_other_runners_read_them_too():
+    """What only our tools fill in is in no shipped config."""
+    assert not [path.name for path in CONFIGS.rglob('*.py') if repr(AUTO) in path.read_text()]
+
+
 def test_every_published_network_has_a_recipe():
     found = {
         (config.model.backbone.get('groups'), config.model.backbone.get('widen_factor'))
-        for config in map(load_config, LEAVES)
+        for config in map(load, LEAVES)
         if config.dataset_type == 'ImageNet'
     }
     table_2 = {(groups, width) for groups in (1, 2, 3, 4, 8) for width in (0.25, 0.5, 1.0)}

@@ -115,9 +115,10 @@ def test_checkpoint_of_another_head(data, tmp_path):
     from mmdet.utils import register_all_modules
 
     register_all_modules()
-    narrow = load_config(CONFIG, {'model.bbox_head.num_classes': 3, 'model.backbone.widen_factor': 0.5})
+    network = {'model.backbone.widen_factor': 0.5, 'model.neck.in_channels': 'auto'}
+    narrow = load_config(CONFIG, network | {'model.bbox_head.num_classes': 3})
     torch.save({'state_dict': MODELS.build(narrow.model).state_dict()}, tmp_path / 'three.pth')
-    config = load(data, **{'model.backbone.widen_factor': 0.5})
+    config = load(data, **network)
     with pytest.raises(CheckpointError, match=r'three\.pth does not fit.*bbox_head\.retina_cls\.weight \(27, '):
         evaluate(config, str(tmp_path / 'three.pth'), TestOptions(work_dir=str(tmp_path / 'work'), device='cpu'))
 

@@ -19,7 +19,7 @@ CONFIG = ROOT / 'configs' / 'detection' / 'retinanet-light_shufflenet-v2-1x_320_
 @pytest.fixture(scope='module')
 def model_config():
     register_all_modules()
-    config = load_config(CONFIG, {'model.backbone.widen_factor': 0.5}).model
+    config = load_config(CONFIG, {'model.backbone.widen_factor': 0.5, 'model.neck.in_channels': 'auto'}).model
     config.bbox_head.num_classes = 3
     return config
 

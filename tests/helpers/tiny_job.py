@@ -10,7 +10,7 @@ ROOT = Path(__file__).parents[2]
 _TEXT = """
 _base_ = [{base!r}]
 
-model = dict(backbone=dict(widen_factor=0.5))
+model = dict(backbone=dict(widen_factor=0.5), head=dict(in_channels='auto'))
 train_dataloader = dict(
     batch_size=16,
     dataset=dict(indices=48, pipeline=[dict(type='RandomCrop', crop_size=8, padding=1), dict(type='PackInputs')]))

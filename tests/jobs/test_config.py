@@ -1,5 +1,7 @@
 """Reading configs: overrides, derived channels, data folders, and what is refused."""
 
+import ast
+
 import pytest
 
 from shufflenet_zoo.errors import ConfigError, DataError
@@ -41,6 +43,17 @@ def test_auto_channels_need_a_known_backbone(config_file):
     path = config_file(MODEL.format(indices='(2,)').replace('shufflenet_zoo.ShuffleNetV1', 'ResNet'))
     with pytest.raises(ConfigError, match=r"neck.in_channels='auto'.*ResNet"):
         load_config(path)
+
+
+@pytest.mark.parametrize('name, wrong, given', [('neck', '[1, 2, 3]', '[120, 240, 480]'), ('head', '960', '480')])
+def test_numbers_that_do_not_fit_the_backbone(config_file, name, wrong, given):
+    text = MODEL.format(indices='(0, 1, 2)')
+    overrides = {f'model.{name}.in_channels': ast.literal_eval(wrong)}
+    if name == 'head':
+        overrides['model.neck'] = None
+    with pytest.raises(ConfigError) as error:
+        load_config(config_file(text), overrides)
+    assert f'model.{name}.in_channels={wrong}, and the backbone gives {given}' in str(error.value)
 
 
 def test_overrides(config_file):

@@ -153,13 +153,6 @@ def test_arguments_that_cannot_be(convert, source, tmp_path):
     assert sorted(path.name for path in tmp_path.iterdir()) == ['file', 'folder.pth']
 
 
-CONFIG = """
-_base_ = ['{root}/configs/shufflenet_v1_g3.py']
-model = dict(backbone=dict(groups=8, widen_factor=0.5, stem_rule='megvii', small_stem=False, shuffle_order={order!r}))
-test_dataloader = dict(batch_size=355)
-"""
-
-
 @pytest.mark.parametrize('suffix', ['.pth', '.safetensors'])
 def test_evaluation_takes_converted_files_of_its_network_alone(suffix, tmp_path, call):
     """megvii's eight groups keep their shuffle order, without which equal shapes would load and compute nonsense."""

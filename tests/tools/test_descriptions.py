@@ -12,7 +12,8 @@ from shufflenet_zoo.weights.files import read_content
 
 CONFIG = """
 _base_ = ['{root}/configs/shufflenet_v1_g3.py']
-model = dict(backbone=dict(widen_factor=0.25, groups=1, shuffle_order='none'), head=dict(num_classes=2))
+model = dict(
+    backbone=dict(widen_factor=0.25, groups=1, shuffle_order='none'), head=dict(num_classes=2, in_channels='auto'))
 data_preprocessor = dict(num_classes=2, mean=[10.0, 20.0, 30.0], std=[50.0, 60.0, 70.0], to_rgb=True)
 pipeline = [dict(type='LoadImageFromFile'), dict(type='Resize', scale=(8, 8)), dict(type='PackInputs')]
 dataset = dict(type='CustomDataset', data_root={data!r}, pipeline=pipeline, _delete_=True)

@@ -95,7 +95,7 @@ def test_detects(call, images, tmp_path):
     from mmdet.utils import register_all_modules
 
     register_all_modules()
-    config = load_config(DETECTOR, {'model.backbone.widen_factor': 0.5})
+    config = load_config(DETECTOR, {'model.backbone.widen_factor': 0.5, 'model.neck.in_channels': 'auto'})
     torch.manual_seed(0)
     model = MODELS.build(config.model)
     # All objects are toothbrushes, the last class.
@@ -103,7 +103,12 @@ def test_detects(call, images, tmp_path):
     with torch.no_grad():
         model.bbox_head.retina_cls.bias[79::80] = 9
     torch.save({'state_dict': model.state_dict()}, tmp_path / 'detector.pth')
-    narrow = ['--cfg-options', 'model.backbone.widen_factor=0.5', 'model.test_cfg.max_per_img=3']
+    narrow = [
+        '--cfg-options',
+        'model.backbone.widen_factor=0.5',
+        'model.neck.in_channels=auto',
+        'model.test_cfg.max_per_img=3',
+    ]
     status, output, errors = call(
         'predict', DETECTOR, tmp_path / 'detector.pth', images[0][0], '--json', '--out', 'drawn', *narrow
     )

@@ -5,7 +5,7 @@ channels = 64
 
 model = dict(
     backbone=dict(_delete_=True, type='shufflenet_zoo.ShuffleNetV2', out_indices=(0, 1, 2)),
-    neck=dict(in_channels='auto', out_channels=channels, start_level=0, norm_cfg=dict(type='BN')),
+    neck=dict(in_channels=[116, 232, 464], out_channels=channels, start_level=0, norm_cfg=dict(type='BN')),
     bbox_head=dict(
         in_channels=channels,
         feat_channels=channels,
