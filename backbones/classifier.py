@@ -1,10 +1,18 @@
 """Image classifiers: backbone, global average pooling and linear head, named as in mmpretrain."""
 
+from typing import Self
+
+import numpy as np
+import torch
 from mmengine.model.weight_init import normal_init
 from torch import Tensor, nn
 from torch.nn.functional import adaptive_avg_pool2d
 
 from shufflenet_zoo.arch.units import check_positive
+from shufflenet_zoo.backbones.loading import load_strictly
+from shufflenet_zoo.registry import MODELS
+from shufflenet_zoo.weights.fetch import as_checkpoint
+from shufflenet_zoo.weights.hub import HubMixin, Saved
 
 
 class GlobalAveragePooling(nn.Module):
@@ -35,7 +43,7 @@ class LinearClsHead(nn.Module):
         return self.fc(features[-1])
 
 
-class ImageClassifier(nn.Module):
+class ImageClassifier(HubMixin, nn.Module):
     """Maps images to the classes' scores before the softmax.
 
     Args:
@@ -64,6 +72,17 @@ class ImageClassifier(nn.Module):
         """
         head = LinearClsHead(num_classes, in_channels or backbone.out_channels[-1])
         return cls(backbone, GlobalAveragePooling(), head)
+
+    @classmethod
+    def _from_saved(cls, saved: Saved) -> Self:
+        model = cls.around(MODELS.build(saved.backbone), saved.num_classes)
+        load_strictly(model, as_checkpoint(saved.content), saved.origin)
+        return model.eval()
+
+    def _arrays(self) -> dict[str, np.ndarray]:
+        # numpy has no bfloat16.
+        single = {name: t.float() if t.dtype == torch.bfloat16 else t for name, t in self.state_dict().items()}
+        return {name: tensor.numpy(force=True) for name, tensor in single.items()}
 
     def init_weights(self) -> None:
         """Initialise as the official release does, with mmpretrain's draws."""

@@ -63,4 +63,6 @@ def create_model(
     model.init_weights()
     if request.content:
         load_strictly(backbone if request.for_backbone else model, as_checkpoint(request.content), request.origin)
+    if request.num_classes is not None:
+        model.description = request.description
     return model

@@ -63,8 +63,8 @@ def load_weights(cell: nn.Cell, path: str | Path, prefix: str = '') -> Descripti
 
     Args:
         cell: The network, or a part of it.
-        path: A .ckpt or .safetensors file with MindSpore's parameter names, or 'zoo://' and a name of the index of
-            published weights.
+        path: A .ckpt or .safetensors file with MindSpore's parameter names; 'zoo://' and a name of the index of
+            published weights; or a folder as save_pretrained writes it.
         prefix: Loads only what begins with it, and takes it off the names; 'backbone.' loads a classifier's
             backbone into a backbone.
 
@@ -75,7 +75,7 @@ def load_weights(cell: nn.Cell, path: str | Path, prefix: str = '') -> Descripti
         CheckpointError: if the file is missing or damaged, belongs to another network, or if a parameter is missing,
             unknown, or of another shape or type; the cell is unchanged then.
     """
-    if is_address(path):
+    if is_address(path) or Path(path).is_dir():
         return load_content(cell, content_for(path, LAYOUT), path, prefix)
     path = Path(path)
     _check_suffix(path)
@@ -122,10 +122,11 @@ def save_weights(cell: nn.Cell, path: str | Path, description: Description | Non
         raise CheckpointError(f'{path} cannot be written: the folder {path.parent} does not exist')
     if description is None and (architecture := architecture_in(cell)):
         description = Description(architecture, LAYOUT)
-    write_content(path, Content({p.name: _to_numpy(p) for p in cell.get_parameters()}, description))
+    write_content(path, Content({p.name: to_numpy(p) for p in cell.get_parameters()}, description))
 
 
-def _to_numpy(parameter: Parameter) -> np.ndarray:
+def to_numpy(parameter: Parameter) -> np.ndarray:
+    """Return a parameter's values, in its own type."""
     if parameter.dtype == ms.bfloat16:  # numpy has no such type, and mindspore does not convert it
         return parameter.astype(ms.float32).asnumpy().astype(bfloat16())
     return parameter.asnumpy()

@@ -2,8 +2,9 @@
 
 import inspect
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Self
 
+import numpy as np
 from mindspore import Tensor, nn
 from mindspore.common.initializer import Normal
 
@@ -12,10 +13,12 @@ from shufflenet_zoo.arch.units import check_positive
 from shufflenet_zoo.errors import ArgumentError, ConfigError
 from shufflenet_zoo.jobs.config import AUTO
 from shufflenet_zoo.mindspore_impl.base import ShuffleNet, load_pretrained
+from shufflenet_zoo.mindspore_impl.checkpoint import LAYOUT, load_content, to_numpy
 from shufflenet_zoo.mindspore_impl.config_keys import check_keys, choose, require
 from shufflenet_zoo.mindspore_impl.losses import CrossEntropyLoss, LabelSmoothLoss
 from shufflenet_zoo.mindspore_impl.shufflenet_v1 import ShuffleNetV1
 from shufflenet_zoo.mindspore_impl.shufflenet_v2 import ShuffleNetV2
+from shufflenet_zoo.weights.hub import HubMixin, Saved
 
 
 class GlobalAveragePooling(nn.Cell):
@@ -49,7 +52,7 @@ class LinearClsHead(nn.Cell):
         return self.fc(features[-1])
 
 
-class ImageClassifier(nn.Cell):
+class ImageClassifier(HubMixin, nn.Cell):
     """Maps images to the classes' scores before the softmax.
 
     Args:
@@ -57,6 +60,8 @@ class ImageClassifier(nn.Cell):
         neck: Pools the features.
         head: Maps the pooled features to scores.
     """
+
+    LAYOUT = LAYOUT
 
     def __init__(self, backbone: ShuffleNet, neck: nn.Cell, head: nn.Cell) -> None:
         super().__init__()
@@ -76,6 +81,16 @@ class ImageClassifier(nn.Cell):
             ArgumentError: if num_classes is no positive integer.
         """
         return cls(backbone, GlobalAveragePooling(), LinearClsHead(num_classes, backbone.out_channels[-1]))
+
+    @classmethod
+    def _from_saved(cls, saved: Saved) -> Self:
+        backbone = _build_backbone(saved.backbone)
+        model = cls.around(backbone, saved.num_classes)
+        load_content(model, saved.content, saved.origin)
+        return model.set_train(False)
+
+    def _arrays(self) -> dict[str, np.ndarray]:
+        return {parameter.name: to_numpy(parameter) for parameter in self.get_parameters()}
 
     def construct(self, images: Tensor) -> Tensor:
         """Map images of shape (N, in_channels, H, W) to logits of shape (N, num_classes)."""

@@ -64,4 +64,5 @@ def create_model(
     model = ImageClassifier.around(backbone, request.num_classes)
     if request.content and not request.for_backbone:
         load_content(model, request.content, request.origin)
+    model.description = request.description
     return model

@@ -36,10 +36,10 @@ def check_out(out: str | None, item: str) -> None:
 
 
 def require_checkpoint(path: str) -> None:
-    """Check that a local checkpoint exists.
+    """Check that a local checkpoint, a file or a folder, exists.
 
     Raises:
         CheckpointError: if it does not.
     """
-    if '://' not in path and not Path(path).is_file():
+    if '://' not in path and not Path(path).exists():
         raise CheckpointError(f'checkpoint {path} does not exist; give the path of a file that training saved')

@@ -65,6 +65,8 @@ def from_dict(content: Any, path: object) -> Description:
     """
     if not isinstance(content, Mapping):
         raise CheckpointError(f'{path}: the description of the weights must be a dict, not {type(content).__name__}')
+    if not {'layout', 'backbone'} <= content.keys():
+        raise CheckpointError(f'{path}: describes no weights of ours: it has no layout and backbone')
     if content.get('layout') not in LAYOUT_NAMES:
         raise CheckpointError(
             f'{path}: the description names the layout {content.get("layout")!r}; known are {", ".join(LAYOUT_NAMES)}'

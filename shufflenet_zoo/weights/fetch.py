@@ -22,7 +22,7 @@ def fetch_checkpoint(name: str | Path, map_location: Any = 'cpu') -> dict:
     """Read a checkpoint from a file, from the index ('zoo://...') or from wherever mmengine loads ('https://...').
 
     Args:
-        name: The file or address; weights of safetensors or numpy will do as well.
+        name: The file or address; weights of safetensors or numpy, or in a folder, will do as well.
         map_location: Where tensors go, as in torch.load. Default: 'cpu'.
 
     Returns:

@@ -11,7 +11,7 @@ from typing import Any
 
 from shufflenet_zoo.atomic import replacing
 from shufflenet_zoo.errors import ArgumentError, CheckpointError, first_names
-from shufflenet_zoo.weights import description, file_ckpt, file_npz, file_safetensors, file_torch
+from shufflenet_zoo.weights import description, file_ckpt, file_folder, file_npz, file_safetensors, file_torch
 from shufflenet_zoo.weights.content import Content, open_archive
 from shufflenet_zoo.weights.convert import Weights
 from shufflenet_zoo.weights.description import Description
@@ -56,12 +56,14 @@ def _format(path: Path) -> ModuleType:
 
 
 def format_of(path: str | Path) -> ModuleType:
-    """Return the module that reads a file, by its content; the suffix says nothing.
+    """Return the module that reads a file or a folder, by its content; the suffix says nothing.
 
     Raises:
         CheckpointError: if the file is missing, or of no known format.
     """
     path = Path(path)
+    if path.is_dir():
+        return file_folder
     if not path.is_file():
         raise CheckpointError(f'checkpoint {path} does not exist; give a weight file')
     try:
@@ -108,7 +110,7 @@ def sidecar_path(path: str | Path) -> Path:
 
 
 def read_content(path: str | Path) -> Content:
-    """Read the tensors of a file, and the description inside or beside it.
+    """Read the tensors of a file, and the description inside or beside it; or those of a folder.
 
     Raises:
         CheckpointError: if the file is missing, damaged, of no known format, or would run code; or if the

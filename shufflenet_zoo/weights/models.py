@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ from shufflenet_zoo.arch.variants import get_variant, list_models
 from shufflenet_zoo.errors import ArgumentError
 from shufflenet_zoo.weights.content import Content
 from shufflenet_zoo.weights.convert import Weights, convert, head_classes
+from shufflenet_zoo.weights.description import Description
 from shufflenet_zoo.weights.index import PublishedWeights, get_weights, published_weights
 from shufflenet_zoo.weights.zoo import as_content, is_address, read_for, read_published
 
@@ -42,6 +43,12 @@ class ModelRequest:
     content: Content | None = None
     for_backbone: bool = False
     origin: str = ''
+
+    @property
+    def description(self) -> Description | None:
+        """What the weights say about the classifier: no names of classes where its head is new."""
+        said = self.content and self.content.description
+        return replace(said, class_names=()) if said and self.for_backbone else said
 
 
 def resolve_model(

@@ -109,7 +109,7 @@ def content_for(source: str | Path, layout: str, trust: bool = False) -> Content
     Raises:
         CheckpointError: if they cannot be had, read or converted.
     """
-    return as_content(convert(read_any(source, trust=trust), layout))
+    return as_content(convert(single_precision(read_any(source, trust=trust)), layout))
 
 
 def as_content(weights: Weights, classifier: bool = True) -> Content:
