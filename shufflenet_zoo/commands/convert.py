@@ -3,6 +3,7 @@
 import argparse
 import ast
 
+from shufflenet_zoo.commands.options import add_trust
 from shufflenet_zoo.errors import CheckpointError
 from shufflenet_zoo.weights import LAYOUT_NAMES, convert_file
 
@@ -33,6 +34,7 @@ def parse_args() -> argparse.Namespace:
         metavar='KEY=VALUE',
         help='backbone arguments that weights do not show, such as shuffle_order=megvii',
     )
+    add_trust(parser)
     return parser.parse_args()
 
 

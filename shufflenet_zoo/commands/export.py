@@ -2,15 +2,15 @@
 
 import argparse
 
+from shufflenet_zoo.commands.options import add_backend, add_cfg_options, add_trust, choose_backend
 from shufflenet_zoo.export.contract import FORMATS
-from shufflenet_zoo.jobs.backends import BACKENDS
 
 
 def parse_args() -> argparse.Namespace:
     """Parse the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('config', help='config file, or the name of a shipped config')
-    parser.add_argument('checkpoint', help='checkpoint of the model')
+    parser.add_argument('checkpoint', help='checkpoint of the model: a file, or zoo://NAME')
     parser.add_argument('--format', choices=tuple(FORMATS), required=True, help='file format')
     parser.add_argument('--out', metavar='FILE', help='the file (default: beside the checkpoint, named as the config)')
     parser.add_argument(
@@ -39,19 +39,9 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         '--calibration', type=int, metavar='N', help="quantize by N images of the config's training data"
     )
-    parser.add_argument(
-        '--cfg-options',
-        nargs='+',
-        default=[],
-        metavar='KEY=VALUE',
-        help='override values of the config; lists are written key=[a,b] or key=a,b',
-    )
-    parser.add_argument(
-        '--backend',
-        choices=tuple(BACKENDS),
-        default='torch',
-        help='framework that trained the checkpoint (default: torch; mindspore for --format mindir)',
-    )
+    add_cfg_options(parser)
+    add_backend(parser)
+    add_trust(parser)
     args = parser.parse_args()
     if args.calibration is not None and args.calibration < 1:
         parser.error(f'--calibration {args.calibration}: must be at least 1')
@@ -78,7 +68,7 @@ def main() -> None:
             dynamic=args.dynamic,
             input_size=tuple(args.input_size) if args.input_size else None,
             out=args.out,
-            backend=args.backend,
+            backend=choose_backend(args.backend, args.checkpoint),
         ),
     )
     if exported.accuracies:

@@ -3,14 +3,15 @@
 import argparse
 import os
 
-from shufflenet_zoo.jobs.backends import BACKENDS, LAUNCHERS, TestOptions, load_backend
+from shufflenet_zoo.commands.options import add_backend, add_cfg_options, add_trust, choose_backend
+from shufflenet_zoo.jobs.backends import LAUNCHERS, TestOptions, load_backend
 
 
 def parse_args() -> argparse.Namespace:
     """Parse the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('config', help='config file, or the name of a shipped config')
-    parser.add_argument('checkpoint', help='checkpoint of the model')
+    parser.add_argument('checkpoint', help='checkpoint of the model: a file, or zoo://NAME')
     parser.add_argument('--work-dir', help='where the log goes (default: ./work_dirs/<name of the config>)')
     parser.add_argument('--out', metavar='FILE', help='write the results to a file')
     parser.add_argument(
@@ -18,13 +19,7 @@ def parse_args() -> argparse.Namespace:
         choices=('metrics', 'pred'),
         help='what goes into --out: metrics (.json, .yaml, .pkl) or predictions (.pkl; the default)',
     )
-    parser.add_argument(
-        '--cfg-options',
-        nargs='+',
-        default=[],
-        metavar='KEY=VALUE',
-        help='override values of the config; lists are written key=[a,b] or key=a,b',
-    )
+    add_cfg_options(parser)
     parser.add_argument('--amp', action='store_true', help='evaluate in mixed precision')
     parser.add_argument('--show-dir', metavar='DIR', help='draw predictions into images there')
     parser.add_argument('--show', action='store_true', help='show predictions in a window')
@@ -35,7 +30,8 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--launcher', choices=LAUNCHERS, default='none', help='how distributed testing was started')
     parser.add_argument('--local_rank', '--local-rank', type=int, default=0, help='set by the launcher')
     parser.add_argument('--device', choices=('cpu', 'cuda'), help='where to evaluate (default: what there is)')
-    parser.add_argument('--backend', choices=tuple(BACKENDS), default='torch', help='framework (default: torch)')
+    add_backend(parser)
+    add_trust(parser)
     args = parser.parse_args()
     if args.out_item and not args.out:
         parser.error('--out-item needs --out')
@@ -63,4 +59,4 @@ def main() -> None:
         device=args.device,
         pin_memory=not args.no_pin_memory,
     )
-    load_backend(args.backend).test(config, args.checkpoint, options)
+    load_backend(choose_backend(args.backend, args.checkpoint)).test(config, args.checkpoint, options)

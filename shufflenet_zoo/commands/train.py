@@ -3,6 +3,7 @@
 import argparse
 import os
 
+from shufflenet_zoo.commands.options import add_cfg_options, add_trust
 from shufflenet_zoo.jobs.backends import BACKENDS, LAUNCHERS, TrainOptions, load_backend
 
 
@@ -23,17 +24,12 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--no-validate', action='store_true', help='do not evaluate during training')
     parser.add_argument('--no-pin-memory', action='store_true', help='do not pin the memory of batches')
     parser.add_argument('--no-persistent-workers', action='store_true', help='start data workers anew every epoch')
-    parser.add_argument(
-        '--cfg-options',
-        nargs='+',
-        default=[],
-        metavar='KEY=VALUE',
-        help='override values of the config; lists are written key=[a,b] or key=a,b',
-    )
+    add_cfg_options(parser)
     parser.add_argument('--launcher', choices=LAUNCHERS, default='none', help='how distributed training was started')
     parser.add_argument('--local_rank', '--local-rank', type=int, default=0, help='set by the launcher')
     parser.add_argument('--device', choices=('cpu', 'cuda'), help='where to train (default: what there is)')
     parser.add_argument('--backend', choices=tuple(BACKENDS), default='torch', help='framework (default: torch)')
+    add_trust(parser)
     return parser.parse_args()
 
 

@@ -7,6 +7,7 @@ import argparse
 import os
 import sys
 
+from shufflenet_zoo.commands.options import add_trust
 from shufflenet_zoo.equivalence import (
     CHECK_NAMES,
     FAST_VARIANTS,
@@ -53,6 +54,7 @@ def parse_args() -> argparse.Namespace:
         metavar='N',
         help='processes that share the work (default: one per core)',
     )
+    add_trust(parser)
     args = parser.parse_args()
     if args.jobs < 1:
         parser.error(f'--jobs {args.jobs}: must be at least 1')

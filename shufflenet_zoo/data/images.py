@@ -1,16 +1,50 @@
 """Images from files, with the pixels that mmcv reads."""
 
+import glob
 import io
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import cv2
 import numpy as np
 from PIL import Image, ImageOps
 
+from shufflenet_zoo.data.folders import IMAGE_SUFFIXES
 from shufflenet_zoo.errors import DataError
 
 # What mmcv lays behind a grey picture with alpha, so that black things in it are seen.
 _CANVAS = (124, 117, 104)
+
+
+def find_images(names: Sequence[str]) -> list[str]:
+    """Return the image files that a user names.
+
+    Args:
+        names: Files, folders, of which every image is taken, those in folders inside too, and patterns such as
+            'photos/*.jpg' or 'photos/**/*.jpg'.
+
+    Raises:
+        DataError: if a folder has no image, or no file matches a pattern.
+    """
+    return [path for name in names for path in _find(name)]
+
+
+def _find(name: str) -> Iterator[str]:
+    if Path(name).is_dir():
+        found = [str(path) for path in sorted(Path(name).rglob('*')) if _is_image(path)]
+        if not found:
+            raise DataError(f'folder {name} has no image ({", ".join(IMAGE_SUFFIXES)})')
+    elif glob.has_magic(name) and not Path(name).exists():
+        found = sorted(path for path in glob.glob(name, recursive=True) if Path(path).is_file())
+        if not found:
+            raise DataError(f'no file matches {name}; correct the pattern, or put images there')
+    else:
+        found = [name]
+    yield from found
+
+
+def _is_image(path: Path) -> bool:
+    return path.name.lower().endswith(IMAGE_SUFFIXES) and not path.name.startswith('.') and path.is_file()
 
 
 def read_image(path: str, backend: str = 'cv2') -> np.ndarray:

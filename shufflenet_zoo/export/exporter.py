@@ -13,6 +13,7 @@ from shufflenet_zoo.atomic import draft_folder
 from shufflenet_zoo.errors import ConfigError, DependencyError, ExportError, ShuffleNetZooError
 from shufflenet_zoo.export.contract import FORMATS, Format, Loaded, Metadata, Shape, Source
 from shufflenet_zoo.jobs.config import one_line
+from shufflenet_zoo.weights.zoo import is_address
 
 SOURCES = {'torch': 'shufflenet_zoo.export.torch_source', 'mindspore': 'shufflenet_zoo.export.mindspore_source'}
 # Largest difference of a logit from the live model's, relative to the largest logit.
@@ -79,12 +80,10 @@ def export(config: Config, checkpoint: str, options: ExportOptions) -> Exported:
     """
     target = load_format(options.format)
     _check_options(options, target)
+    path = _destination(config, checkpoint, options.out, target.suffix)
     origin = _import(SOURCES[options.backend], f'--backend {options.backend}')
     source = origin.open_source(config, checkpoint, options.deploy, options.input_size)
     batches = origin.calibration_batches(config, options.calibration) if options.precision == 'int8' else []
-    path = Path(options.out) if options.out else Path(checkpoint).with_name(Path(config.filename).stem + target.suffix)
-    if path.suffix != target.suffix:
-        raise ConfigError(f'--out {path}: a file of format {options.format} is called *{target.suffix}')
     shape = Shape(source.in_channels, source.metadata.input_size, options.dynamic, source.min_size)
     try:
         with draft_folder(path) as folder:
@@ -104,6 +103,16 @@ def export(config: Config, checkpoint: str, options: ExportOptions) -> Exported:
         raise ExportError(
             f'{config.filename} cannot be exported as {options.format}: {type(error).__name__}: {one_line(error)[:300]}'
         ) from error
+
+
+def _destination(config: Config, checkpoint: str, out: str | None, suffix: str) -> Path:
+    """Return the file to write: beside the checkpoint, in the current folder where that is no file."""
+    if out is None:
+        folder = Path() if is_address(checkpoint) else Path(checkpoint).parent
+        return folder / f'{Path(config.filename).stem}{suffix}'
+    if Path(out).suffix != suffix:
+        raise ConfigError(f'--out {out}: a file of this format is called *{suffix}')
+    return Path(out)
 
 
 def load_format(name: str) -> Format:

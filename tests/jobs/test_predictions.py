@@ -1,6 +1,7 @@
 """Tables, JSON and pictures of predictions."""
 
 import json
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -74,8 +75,13 @@ def test_picture_file(tmp_path):
 
 
 def test_pictures_of_one_name_are_refused(tmp_path):
-    with pytest.raises(DataError, match=r'x/a\.png and y/a\.jpg would both'):
-        picture_paths(['x/a.png', 'y/a.jpg'], tmp_path / 'out')
+    with pytest.raises(DataError, match=r'x/a\.png and x/a\.jpg would both'):
+        picture_paths(['x/a.png', 'x/a.jpg'], tmp_path / 'out')
+
+
+def test_pictures_lie_in_the_folders_of_their_images():
+    assert picture_paths(['in/x/a.png', 'in/y/a.jpg'], 'out') == [Path('out/x/a.png'), Path('out/y/a.png')]
+    assert picture_paths(['in/x/a.png', 'in/x/b.jpg'], 'out') == [Path('out/a.png'), Path('out/b.png')]
 
 
 def test_folder_that_cannot_be_made(tmp_path):

@@ -11,6 +11,7 @@ from helpers.tiny_job import ROOT, write_config
 from shufflenet_zoo.data import digits
 from shufflenet_zoo.jobs.config import load_config
 from shufflenet_zoo.weights.file_torch import read_checkpoint
+from shufflenet_zoo.weights.frameworks import framework_of
 
 DETECTOR = ROOT / 'configs' / 'detection' / 'retinanet-light_shufflenet-v2-1x_320_coco.py'
 
@@ -63,6 +64,61 @@ def test_json_and_pictures(call, trained, images):
     assert [entry['image'] for entry in found] == [str(path) for path in images[0]]
     assert all(len(entry['predictions']) == 5 for entry in found)
     assert sorted(path.name for path in Path('drawn').iterdir()) == ['digit0.png', 'digit1.png']
+
+
+@pytest.fixture
+def pictures(tmp_path):
+    """Digits of two classes in folders of their names, and something that is no image."""
+    arrays, labels = digits.load_split('test')
+    for i in (*(labels == 3).nonzero()[0][:3], *(labels == 7).nonzero()[0][:2]):
+        path = tmp_path / 'pictures' / str(labels[i]) / f'{i:03}.png'
+        path.parent.mkdir(parents=True, exist_ok=True)
+        cv2.imwrite(str(path), arrays[i])
+    (tmp_path / 'pictures' / 'notes.txt').write_text('none')
+    return tmp_path / 'pictures'
+
+
+@pytest.mark.parametrize('backend', ['torch', 'mindspore'])
+def test_a_shipped_model_and_a_folder_are_enough(backend, call, pictures):
+    pytest.importorskip(backend)
+    options = ('--model', 'shufflenet_v1_digits', '--backend', backend)
+    status, output, errors = call('predict', 'pictures', *options, '--json', '--out', 'drawn')
+    assert status == 0, errors
+    found = json.loads('\n'.join(output))
+    assert len(found) == 5
+    for entry in found:
+        assert Path(entry['image']).parent.name == entry['predictions'][0]['label']
+        assert Path('drawn', Path(entry['image']).relative_to('pictures')).is_file()
+
+
+def test_patterns_and_one_picture_of_all(call, pictures):
+    status, output, errors = call(
+        'predict', '--model', 'zoo://shufflenet_v2_digits', 'pictures/*/*.png', '--out', 'all.png', '--top-k', 1
+    )
+    assert status == 0, errors
+    assert [line.split()[1] for line in output[1:]] == ['3', '3', '3', '7', '7']
+    height, width = cv2.imread('all.png').shape[:2]
+    assert width == pytest.approx(5 * 143, abs=5) and height == pytest.approx(210, abs=5)
+
+
+def test_what_model_and_images_cannot_be(refused, pictures):
+    model = ('--model', 'shufflenet_v1_digits')
+    refused('predict', '--model', 'shufflenet_v1_digit', 'pictures', words=['shufflenet_v1_digits', 'no such file'])
+    refused('predict', *model, 'pictures/*.gif', words=['no file matches pictures/*.gif'])
+    (pictures / 'empty').mkdir()
+    refused('predict', *model, 'pictures/empty', words=['pictures/empty has no image'])
+    refused('predict', *model, 'pictures', *['pictures'] * 50, '--out', 'all.png', words=['at most 200 images'])
+
+
+def test_the_backend_is_that_of_the_file(call, trained, images, tmp_path):
+    pytest.importorskip('mindspore')
+    config, checkpoint = trained
+    for suffix in ('.ckpt', '.safetensors'):
+        assert call('convert_weights', checkpoint, f'weights{suffix}', '--to', 'mindspore')[0] == 0
+        status, _, errors = call('predict', config, f'weights{suffix}', images[0][0])
+        assert status == 0, errors
+    assert framework_of('weights.ckpt') == framework_of('weights.safetensors') == 'mindspore'
+    assert framework_of(checkpoint) == framework_of('zoo://shufflenet_v1_digits') == 'torch'
 
 
 def test_mindspore_gives_the_same(call, trained, images, tmp_path):
