@@ -12,12 +12,13 @@ from torch import Tensor, nn
 from shufflenet_zoo.arch import V1, Architecture
 from shufflenet_zoo.errors import CheckpointError, first_names
 from shufflenet_zoo.weights.convert import SHUFFLES, decode
-from shufflenet_zoo.weights.description import check_wiring
+from shufflenet_zoo.weights.description import Description, check_wiring
 from shufflenet_zoo.weights.fetch import fetch_checkpoint
 from shufflenet_zoo.weights.file_torch import description_of, weights_of
-from shufflenet_zoo.weights.layouts import CANONICAL, HEAD
+from shufflenet_zoo.weights.layouts import CANONICAL
 from shufflenet_zoo.weights.permutations import PermutationError
 from shufflenet_zoo.weights.recognise import identify
+from shufflenet_zoo.weights.subtree import layout_in
 
 _COUNTER = 'num_batches_tracked'
 
@@ -83,8 +84,8 @@ def load_pretrained(backbone: nn.Module, checkpoint: str, prefix: str | None = N
     Args:
         backbone: A ShuffleNetV1 or ShuffleNetV2.
         checkpoint: A file or an address that mmengine can load.
-        prefix: What stands before the backbone's names in the file, such as 'backbone.'. Default: None, nothing.
-            Files of other layouts are recognised whatever the prefix.
+        prefix: What stands before the backbone's names in the file, such as 'backbone.'. Default: None, found. Files
+            of other layouts are recognised whatever the prefix.
         map_location: Where tensors go first, as in torch.load.
 
     Raises:
@@ -98,7 +99,8 @@ def load_pretrained(backbone: nn.Module, checkpoint: str, prefix: str | None = N
     if backbone.state_dict().keys() & inside.keys():
         check_wiring(backbone.architecture, description_of(content, checkpoint), checkpoint)
     else:
-        inside, outside = _convert(weights, backbone.architecture, checkpoint, prefix), []
+        inside = _convert(weights, backbone.architecture, description_of(content, checkpoint), checkpoint, prefix)
+        outside = []
     _load_fitting(backbone, inside, checkpoint, stages='layers.')
     if outside:
         print_log(
@@ -118,17 +120,25 @@ def _architecture_in(model: nn.Module) -> Architecture | None:
 
 
 def _convert(
-    weights: Mapping[str, Tensor], architecture: Architecture, checkpoint: str, prefix: str | None
+    weights: Mapping[str, Tensor],
+    architecture: Architecture,
+    said: Description | None,
+    checkpoint: str,
+    prefix: str | None,
 ) -> dict[str, Tensor]:
-    """Recognise another layout and return the weights as a backbone has them."""
+    """Recognise another layout, or our own behind a prefix, and return the weights as a backbone has them."""
     arrays = {name: value.numpy(force=True) for name, value in weights.items()}
     try:
-        found = identify(arrays, backbone={'type': architecture.family})
-        if found.layout.name == CANONICAL:
-            raise CheckpointError(
-                f'no name in it is of the backbone with prefix={prefix!r}, and it begins with '
-                f'{next(iter(weights))}; give the prefix that its names have'
-            )
+        known = {'type': architecture.family}
+        if layout_in(arrays) == CANONICAL:
+            if prefix is not None:
+                raise CheckpointError(
+                    f'no name in it is of the backbone with prefix={prefix!r}, and it begins with '
+                    f'{next(iter(weights))}; give the prefix that its names have, or none'
+                )
+            check_wiring(architecture, said, checkpoint)
+            known |= architecture
+        found = identify(arrays, backbone=known, part='backbone')
         # What the layout fixes and shapes do not show; V1's channel orders are converted.
         if needed := architecture.difference(found.layout.options, ignore=(SHUFFLES[V1],)):
             options = ', '.join(f'{key}={value!r}' for key, value in needed.items())
@@ -140,7 +150,9 @@ def _convert(
     except (CheckpointError, PermutationError) as error:
         raise CheckpointError(f'nothing of checkpoint {checkpoint} loads into the backbone: {error}') from error
     print_log(f'checkpoint {checkpoint}: converted from layout {found.layout.name!r}', logger='current')
-    return {name: torch.from_numpy(array.copy()) for name, array in canonical.items() if not name.startswith(HEAD)}
+    for note in found.notes:
+        print_log(f'checkpoint {checkpoint}: {note}', logger='current')
+    return {name: torch.from_numpy(array.copy()) for name, array in canonical.items()}
 
 
 def _load_fitting(model: nn.Module, weights: Mapping[str, Tensor], path: str | Path, stages: str) -> None:

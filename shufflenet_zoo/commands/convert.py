@@ -6,6 +6,7 @@ import ast
 from shufflenet_zoo.commands.options import add_trust
 from shufflenet_zoo.errors import CheckpointError
 from shufflenet_zoo.weights import LAYOUT_NAMES, convert_file
+from shufflenet_zoo.weights.recognise import PARTS
 
 
 def parse_args() -> argparse.Namespace:
@@ -21,6 +22,10 @@ def parse_args() -> argparse.Namespace:
         dest='target_layout',
         choices=LAYOUT_NAMES,
         help='layout of the destination (default: mindspore for .ckpt, else openmmlab)',
+    )
+    parser.add_argument('--prefix', help='what the names of the network begin with, where the file has several')
+    parser.add_argument(
+        '--part', choices=PARTS, help='take the backbone alone, and name what is left out (default: all of the network)'
     )
     parser.add_argument(
         '--verify',
@@ -64,6 +69,8 @@ def main() -> None:
         source_layout=args.source_layout,
         target_layout=args.target_layout,
         backbone=parse_backbone(args.backbone),
+        prefix=args.prefix,
+        part=args.part,
         check=check,
     )
     backbone = ', '.join(f'{key}={value!r}' for key, value in converted.architecture.reduced().items())

@@ -23,6 +23,8 @@ def convert_file(
     source_layout: str | None = None,
     target_layout: str | None = None,
     backbone: Mapping[str, Any] | None = None,
+    prefix: str | None = None,
+    part: str | None = None,
     check: Callable[[Weights, Weights], Found] | None = None,
 ) -> tuple[Weights, Found | None]:
     """Convert a weight file; the destination is written at once at the end, or not at all.
@@ -33,6 +35,9 @@ def convert_file(
         source_layout: Layout of the source. Default: None, recognised.
         target_layout: Layout of the destination. Default: None, 'mindspore' for a .ckpt file and else 'openmmlab'.
         backbone: Backbone arguments that the source's weights do not show, such as shuffle='even_odd'.
+        prefix: What the names of the source's network begin with, where there are several. Default: None, found.
+        part: 'backbone' to leave out the classifier and whatever else is not the backbone's. Default: None, all of the
+            network.
         check: Called with the weights before and after, to raise an error if they differ; shufflenet_zoo.equivalence's
             ``verify_conversion`` runs both networks. Default: None, no check.
 
@@ -43,7 +48,7 @@ def convert_file(
         CheckpointError: if the source cannot be read, does not fit its layout, or cannot be expressed in the target.
         DependencyError: if a package that a format or a network needs is not installed.
     """
-    weights = read_any(source, source_layout, backbone)
+    weights = read_any(source, source_layout, backbone, prefix=prefix, part=part)
     converted = convert(weights, target_layout or _DEFAULT_LAYOUTS.get(Path(destination).suffix, CANONICAL))
     found = check(weights, converted) if check else None
     write_weights(destination, converted)

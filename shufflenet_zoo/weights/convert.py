@@ -187,6 +187,14 @@ def head_classes(weights: Weights) -> int | None:
     return None if weight is None else (*weight.shape, 0)[0]
 
 
+def part_names(weights: Weights) -> dict[str, set[str]]:
+    """Return the names that the tensors of each part have in the weights' layout: 'backbone', LAST_CONV, HEAD."""
+    names: dict[str, set[str]] = {}
+    for entry in entries(own_structure(weights), weights.plan, head_classes(weights)):
+        names.setdefault(entry.part, set()).update(entry.keys)
+    return names
+
+
 def decode(weights: Weights, plan: Plan) -> dict[str, np.ndarray]:
     """Return the canonical tensors of weights, with their channels in the order of a plan.
 
@@ -273,9 +281,10 @@ def _check_tensors(present: list[Entry], weights: Weights) -> None:
     ]
     faults = [_count(missing, 'missing'), _count(left_over, 'left over'), _count(resized, 'of another shape')]
     if any(faults):
+        hint = "; --part backbone leaves out what is not the backbone's" if left_over and not missing else ''
         raise CheckpointError(
             f'the weights do not fit layout {weights.layout.name!r} with '
-            f'{weights.architecture}: {"; ".join(filter(None, faults))}'
+            f'{weights.architecture}: {"; ".join(filter(None, faults))}{hint}'
         )
     for key in expected:
         array = weights.tensors.get(key)

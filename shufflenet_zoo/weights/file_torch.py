@@ -6,7 +6,7 @@ import warnings
 import zipfile
 from argparse import Namespace
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -18,9 +18,10 @@ from shufflenet_zoo.weights import description
 from shufflenet_zoo.weights.content import Content, bfloat16, open_archive
 from shufflenet_zoo.weights.description import Description
 
-# Where trainers put the weights in a checkpoint, the ones to use first.
-WRAPPERS = ('state_dict', 'model', 'ema_state_dict')
-
+# mmengine puts the averaged weights under 'state_dict' and these beside them.
+_WITHOUT_AVERAGING = 'ema_state_dict'
+# Wrappers around a state dict that are looked into.
+_DEPTH = 3
 # A member that programs of TorchScript have and checkpoints have not.
 _PROGRAM_MEMBER = '/constants.pkl'
 _HOW_TO_SAVE = (
@@ -133,19 +134,45 @@ def _name_of_object(error: pickle.UnpicklingError) -> str:
     return f' ({found[1]})' if found else ''
 
 
+def state_dict_of(checkpoint: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the weights in a checkpoint: what has tensors under dotted names, wherever a trainer put it.
+
+    Where there are several state dicts, such as those of an average beside the trained one, the names begin with the
+    keys that lead to each.
+    """
+    found = dict(_state_dicts(checkpoint))
+    if 'state_dict.' in found:
+        found.pop(f'{_WITHOUT_AVERAGING}.', None)
+    if len(found) > 1:
+        return {f'{prefix}{name}': value for prefix, state in found.items() for name, value in state.items()}
+    return next(iter(found.values()), checkpoint.get('state_dict', checkpoint))
+
+
+def _state_dicts(content: Mapping[str, Any], prefix: str = '', depth: int = _DEPTH) -> Iterator[tuple[str, Mapping]]:
+    import torch
+
+    if any(
+        isinstance(name, str) and '.' in name and isinstance(value, torch.Tensor) for name, value in content.items()
+    ):
+        yield prefix, content
+        return
+    for name, value in content.items():
+        if depth and isinstance(name, str) and isinstance(value, Mapping):
+            yield from _state_dicts(value, f'{prefix}{name}.', depth - 1)
+
+
 def weights_of(checkpoint: Mapping[str, Any]) -> OrderedDict[str, Any]:
     """Return the state dict of a checkpoint, without the prefix that data-parallel wrappers add."""
-    state_dict = checkpoint.get('state_dict', checkpoint)
+    state_dict = state_dict_of(checkpoint)
     weights = OrderedDict((name.removeprefix('module.'), value) for name, value in state_dict.items())
     weights._metadata = getattr(state_dict, '_metadata', {})  # versions by which modules convert old keys
     return weights
 
 
 def read(path: Path) -> Content:
-    """Read a state dict, bare or in a checkpoint."""
+    """Read the weights, bare or in a checkpoint."""
     checkpoint = read_checkpoint(path)
-    state = next((checkpoint[key] for key in WRAPPERS if isinstance(checkpoint.get(key), Mapping)), checkpoint)
-    tensors = {key: _to_numpy(key, value, path) for key, value in state.items()}
+    tensors = {key: _to_numpy(key, value, path) for key, value in state_dict_of(checkpoint).items()}
     return Content(tensors, description_of(checkpoint, path))
 
 
@@ -173,8 +200,8 @@ def _to_numpy(key: Any, value: Any, path: Path) -> np.ndarray:
 
     if not isinstance(key, str) or not isinstance(value, torch.Tensor):
         raise CheckpointError(
-            f'{path} holds no state dict: {key!r} is a {type(value).__name__}; expected tensors by '
-            f'name, or a dict with such a dict under {", ".join(WRAPPERS)}'
+            f'{path} holds no state dict: {key!r} is of type {type(value).__name__}; expected tensors by name, or a '
+            f'dict with such a dict in it'
         )
     if value.layout != torch.strided or value.is_quantized:
         raise CheckpointError(f'{path}: tensor {key} is sparse or quantized; weights must be dense floating point')

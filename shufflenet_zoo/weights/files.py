@@ -142,13 +142,21 @@ def _digest(path: Path) -> str:
         return hashlib.file_digest(stream, 'sha256').hexdigest()
 
 
-def read_weights(path: str | Path, layout: str | None = None, backbone: Mapping[str, Any] | None = None) -> Weights:
+def read_weights(
+    path: str | Path,
+    layout: str | None = None,
+    backbone: Mapping[str, Any] | None = None,
+    prefix: str | None = None,
+    part: str | None = None,
+) -> Weights:
     """Read a file and recognise what is in it.
 
     Args:
         path: A file of PyTorch, safetensors, MindSpore or numpy, whatever its suffix.
         layout: Name of the layout. Default: None, what the file says, else what the names show.
         backbone: Backbone arguments that are known; they overrule what the file says.
+        prefix: What the names of the network begin with, where the file has several. Default: None, found.
+        part: 'backbone' to leave out the classifier and all else. Default: None, all of the network.
 
     Raises:
         CheckpointError: if the file cannot be read, or does not hold one ShuffleNet.
@@ -159,7 +167,7 @@ def read_weights(path: str | Path, layout: str | None = None, backbone: Mapping[
     said = content.description
     known = ({'type': said.architecture.family, **said.architecture} if said else {}) | dict(backbone or {})
     try:
-        weights = identify(content.tensors, layout or (said.layout if said else None), known)
+        weights = identify(content.tensors, layout or (said.layout if said else None), known, prefix, part)
     except (ArgumentError, CheckpointError) as error:
         raise CheckpointError(f'{path}: {error}') from error
     return replace(weights, class_names=said.class_names, preprocessing=said.preprocessing) if said else weights

@@ -254,23 +254,32 @@ _MINDCV_V1 = _MINDCV_V1_SINGLE | {
     'g_conv_1x1_compress': ('features.{index}.branch_main_1.0.convs', 'features.{index}.branch_main_1.1'),
     'g_conv_1x1_expand': ('features.{index}.branch_main_2.2.convs', 'features.{index}.branch_main_2.3'),
 }
-_MEGVII_V2 = _modules(
-    _seq('first_conv', 0, 1),
-    dict(
-        zip(
-            _V2_PARTS,
-            (
-                _seq('features.{index}.branch_main', 0, 1),
-                _seq('features.{index}.branch_main', 3, 4),
-                _seq('features.{index}.branch_main', 5, 6),
-                _seq('features.{index}.branch_proj', 0, 1),
-                _seq('features.{index}.branch_proj', 2, 3),
-            ),
-            strict=True,
-        )
-    ),
-    _seq('conv_last', 0, 1),
-)
+
+
+def _megvii_v2(unit: str) -> dict[str, tuple[str, str]]:
+    """Megvii's modules of V2, with its units under a name."""
+    return _modules(
+        _seq('first_conv', 0, 1),
+        dict(
+            zip(
+                _V2_PARTS,
+                (
+                    _seq(f'{unit}.branch_main', 0, 1),
+                    _seq(f'{unit}.branch_main', 3, 4),
+                    _seq(f'{unit}.branch_main', 5, 6),
+                    _seq(f'{unit}.branch_proj', 0, 1),
+                    _seq(f'{unit}.branch_proj', 2, 3),
+                ),
+                strict=True,
+            )
+        ),
+        _seq('conv_last', 0, 1),
+    )
+
+
+_MEGVII_V2 = _megvii_v2('features.{index}')
+# The detectors FastestDet and Yolo-FastestV2 keep megvii's units in stages; they have no last convolution and no head.
+_FASTESTDET_V2 = _megvii_v2('stage{stage}.{unit}')
 _TORCHVISION_V2 = _modules(
     _seq('conv1', 0, 1),
     dict(
@@ -357,13 +366,16 @@ LAYOUTS = (
         head_bias=False,
         options=_V1_ONLY_OURS | {'shuffle_order': 'megvii', 'pool_padding': 'symmetric'},
     ),
-    Layout(
-        'megvii',
-        V2,
-        _MEGVII_V2,
-        head='classifier.0',
-        head_bias=False,
-        options=_V2_ONLY_OURS | _MEGVII_V2_UNIT | {'pool_padding': 'symmetric'},
+    *(
+        Layout(
+            name,
+            V2,
+            modules,
+            head='classifier.0',
+            head_bias=False,
+            options=_V2_ONLY_OURS | _MEGVII_V2_UNIT | {'pool_padding': 'symmetric'},
+        )
+        for name, modules in (('megvii', _MEGVII_V2), ('fastestdet', _FASTESTDET_V2))
     ),
     *(
         Layout(

@@ -1,6 +1,7 @@
-"""Recognising weights: the wrappers around them, the layout by its keys, the backbone's arguments by the shapes."""
+"""Recognising weights: the network among the tensors of a file, and the backbone's arguments by the shapes."""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -18,97 +19,61 @@ from shufflenet_zoo.arch.plans import (
     plan_v2,
 )
 from shufflenet_zoo.errors import ArgumentError, CheckpointError
-from shufflenet_zoo.weights.convert import Weights
-from shufflenet_zoo.weights.layouts import LAYOUT_NAMES, LAYOUTS, Layout
+from shufflenet_zoo.weights.convert import Weights, part_names
+from shufflenet_zoo.weights.layouts import HEAD, LAST_CONV, Layout
+from shufflenet_zoo.weights.subtree import find_subtree
 
-# Prefixes that wrappers and classifiers put before every name.
-PREFIXES = ('module.', 'model.', 'backbone.')
-# Counters beside the weights in averaged models.
-_AVERAGING_COUNTERS = ('steps', 'n_averaged')
-
-
-def strip_prefixes(tensors: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Return tensors without the prefixes that all of them share, nor the backbone's beside a head.
-
-    Raises:
-        CheckpointError: if two tensors have the same name without it.
-    """
-    tensors = {key: value for key, value in tensors.items() if key not in _AVERAGING_COUNTERS}
-    while shared := [prefix for prefix in PREFIXES if tensors and all(key.startswith(prefix) for key in tensors)]:
-        tensors = {key.removeprefix(shared[0]): value for key, value in tensors.items()}
-    if any(key.startswith('backbone.') for key in tensors):
-        stripped: dict[str, np.ndarray] = {}
-        for key, value in tensors.items():
-            name = key.removeprefix('backbone.')
-            if name in stripped:
-                raise CheckpointError(f'tensor {name} is there twice, with and without the prefix backbone.')
-            stripped[name] = value
-        tensors = stripped
-    return tensors
+# What may be taken of a network.
+PARTS = ('backbone',)
+_PARTS_BESIDE = {LAST_CONV: 'last convolution', HEAD: 'classifier'}
 
 
 def identify(
     tensors: Mapping[str, np.ndarray],
     layout: str | None = None,
     backbone: Mapping[str, Any] | None = None,
+    prefix: str | None = None,
+    part: str | None = None,
 ) -> Weights:
     """Recognise bare tensors.
+
+    What is beside the network, such as a detector's neck and head or a loss, is left out, and a note names it.
 
     Args:
         tensors: Arrays by name, with or without prefixes.
         layout: Name of the layout. Default: None, detected from the names.
         backbone: Backbone arguments that are known, all or some; the rest follows from the shapes, the layout and
             our defaults.
+        prefix: What the names of the network begin with, where there are several. Default: None, found.
+        part: 'backbone' to leave out the classifier and whatever else is not the backbone's. Default: None, all of the
+            network.
 
     Raises:
         ArgumentError: if a backbone argument is unknown.
-        CheckpointError: if no layout fits, or the shapes are of no network that the tables of
-            shufflenet_zoo.arch know.
+        CheckpointError: if no layout fits, several networks are there, or the shapes are of no network that the
+            tables of shufflenet_zoo.arch know.
     """
-    tensors = strip_prefixes(tensors)
     if not tensors:
         raise CheckpointError('there are no weights in it')
-    found = detect_layout(tensors, layout)
+    subtree = find_subtree(tensors, layout, prefix)
+    found, (own, others) = subtree.layout, subtree.split(tensors)
     known = dict(backbone or {})
     if known.get('type') and family_of(known) != found.family:
         raise CheckpointError(f'the weights are of {found.family}, not of {known["type"]}')
     check_names(found.family, (name for name in known if name != 'type'))
-    inferred, notes = infer_architecture(tensors, found, known)
-    return Weights(found, inferred, tensors, notes)
-
-
-def detect_layout(tensors: Mapping[str, np.ndarray], name: str | None = None) -> Layout:
-    """Return the layout, of all or of those with a name, whose first unit is among the tensors.
-
-    Raises:
-        CheckpointError: if there is none.
-    """
-    if name is not None and name not in LAYOUT_NAMES:
-        raise CheckpointError(f'layout {name!r} is unknown; known are {", ".join(LAYOUT_NAMES)}')
-    candidates = [layout for layout in LAYOUTS if name in (None, layout.name)]
-    found = [layout for layout in candidates if _signature(layout) <= tensors.keys()]
-    if not found:
-        nearest = max(candidates, key=lambda layout: len(_signature(layout) & tensors.keys()))
-        missing = sorted(_signature(nearest) - tensors.keys())
-        named = f'layout {name!r}' if name else 'any known layout'
-        raise CheckpointError(
-            f'the names are not those of {named}: nearest is {nearest.name!r} ({nearest.family}), which has '
-            f'{missing[0]}, and the weights begin with {next(iter(tensors))}; known layouts are '
-            f'{", ".join(LAYOUT_NAMES)}'
-        )
-    # mindcv's list form and the MindSpore tutorial differ in the classifier's bias alone.
-    with_head = [layout for layout in found if (f'{layout.head}.bias' in tensors) == layout.head_bias]
-    return (with_head or found)[0]
-
-
-def _signature(layout: Layout) -> set[str]:
-    """The names that the first unit's convolutions and normalisations, and others' stems, have in a layout."""
-    keys = set()
-    for name, _, conv, norm in layout.conv_modules(Architecture(layout.family, {}).plan):
-        # Our own stem has other names in a deep network.
-        if name.startswith('layers.0.0.') or (name == 'conv1' and not layout.is_ours):
-            keys |= {f'{conv}.0.weight' if conv.endswith('.convs') else f'{conv}.weight', f'{norm}.{layout.norm[2]}'}
-    return keys
+    architecture, notes = infer_architecture(own, found, known)
+    weights = Weights(found, architecture, own, notes)
+    names = part_names(weights)
+    if part == 'backbone':
+        wanted = names['backbone'] | names.get(LAST_CONV, set())
+        others += [subtree.full_name(key) for key in own if key not in wanted]
+        own = {key: array for key, array in own.items() if key in wanted}
+    absent = [what for key, what in _PARTS_BESIDE.items() if key in names and not names[key] & own.keys()]
+    if absent:
+        notes += (f'there is no {" and no ".join(absent)} in it',)
+    if others:
+        notes += (f'left out, not of the {part or "network"}: {subtree.summary(others)}',)
+    return replace(weights, tensors=own, notes=notes)
 
 
 class _Shapes:

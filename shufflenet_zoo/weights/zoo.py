@@ -16,7 +16,7 @@ from shufflenet_zoo.weights.download import fetch
 from shufflenet_zoo.weights.files import read_content, read_weights
 from shufflenet_zoo.weights.index import SCHEME, PublishedWeights, get_weights
 from shufflenet_zoo.weights.layouts import HEAD
-from shufflenet_zoo.weights.recognise import identify
+from shufflenet_zoo.weights.recognise import PARTS, identify
 
 # Types of half precision, by numpy's names.
 _HALVES = ('float16', 'bfloat16')
@@ -32,6 +32,8 @@ def read_any(
     layout: str | None = None,
     backbone: Mapping[str, Any] | None = None,
     trust: bool = False,
+    prefix: str | None = None,
+    part: str | None = None,
 ) -> Weights:
     """Read weights in whatever layout they have.
 
@@ -40,12 +42,14 @@ def read_any(
         layout: Name of the layout. Default: None, what the index or the file says, else what the names show.
         backbone: Backbone arguments that are known.
         trust: Whether a published file without a hash will do.
+        prefix: What the names of a file's network begin with, where there are several.
+        part: 'backbone' to leave out a file's classifier and all else.
 
     Raises:
         CheckpointError: if it cannot be had or read, or does not hold one ShuffleNet.
     """
     if not is_address(source):
-        return read_weights(source, layout, backbone)
+        return read_weights(source, layout, backbone, prefix, part)
     return read_published(get_weights(str(source)), trust)
 
 
@@ -59,10 +63,10 @@ def read_published(row: PublishedWeights, trust: bool = False) -> Weights:
     if row.file:
         return single_precision(read_weights(path))
     content = read_content(path)
-    tensors = _part(content.tensors, row)
+    part = row.part if row.part in PARTS else None
     try:
-        architecture = row.architecture
-        found = identify(tensors, row.layout or None, {'type': architecture.family, **architecture})
+        known = {'type': row.architecture.family, **row.architecture}
+        found = identify(content.tensors, row.layout or None, known, row.prefix or None, part)
     except CheckpointError as error:
         raise CheckpointError(f'{row.name} ({path}): {error}') from error
     return replace(single_precision(found), class_names=row.class_names, preprocessing=row.preprocessing)
@@ -79,14 +83,6 @@ def read_for(path: str | Path, architecture: Architecture) -> Weights:
         check_wiring(architecture, None, path)  # says that it is unknown
         weights = read_weights(path, backbone={'type': architecture.family, **architecture})
     return weights
-
-
-def _part(tensors: Mapping[str, np.ndarray], row: PublishedWeights) -> Mapping[str, np.ndarray]:
-    """Return the tensors of the part that a row names, without their prefix."""
-    inside = {name.removeprefix(row.prefix): array for name, array in tensors.items() if name.startswith(row.prefix)}
-    if not inside:
-        raise CheckpointError(f'{row.name}: no name in the file begins with {row.prefix!r}')
-    return inside
 
 
 def single_precision(weights: Weights) -> Weights:

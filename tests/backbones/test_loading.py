@@ -143,11 +143,19 @@ def test_another_width_is_named_and_the_rest_keeps_its_values(tmp_path, log):
     assert 'layers.0.0.branch1.1.conv.weight (58, 24, 1, 1) instead of (24, 24, 1, 1)' in message
 
 
-@pytest.mark.parametrize('prefix', ['backbone.', 'neck.', None])
+@pytest.mark.parametrize('prefix', ['backbone.', 'neck.'])
 def test_unknown_names_are_refused(prefix, tmp_path):
     path = save(tmp_path / 'own.pth', ShuffleNetV2(**V2).state_dict(), 'student.')
     with pytest.raises(CheckpointError, match=r'nothing of checkpoint .*own\.pth'):
         load(ShuffleNetV2, path, prefix, **V2)
+
+
+def test_without_a_prefix_the_backbone_is_found(tmp_path, log):
+    source = carry_signal(ShuffleNetV2(**V2)).eval()
+    besides = {'neck.conv.weight': torch.zeros(1), 'optimizer': {'state': {}}}
+    path = save(tmp_path / 'own.pth', source.state_dict(), 'model.student.', **besides)
+    assert_same_features(load(ShuffleNetV2, path, None, **V2), source)
+    assert any('left out, not of the backbone: neck.conv.weight' in message for _, message in log)
 
 
 def test_wrong_prefix_of_a_known_layout_is_named(tmp_path):

@@ -137,6 +137,28 @@ def test_megvii_v2(size, record):
     assert converted.architecture['shuffle'] == ('interleave' if size == '0.5x' else 'even_odd')
 
 
+def test_fastestdet(record):
+    """Its backbone is megvii's V2 of half the width, up to the names of the units and what follows them."""
+    model = MegviiNet(24, MEGVII_V2['0.5x'][0], 10)
+    state = state_of(model, dtype=np.float64)
+    starts = (0, 4, 12)
+    named = {}
+    for name, value in state.items():
+        if name.startswith('features.'):
+            _, index, rest = name.split('.', maxsplit=2)
+            stage = sum(int(index) >= start for start in starts)
+            name = f'stage{stage + 1}.{int(index) - starts[stage - 1]}.{rest}'
+        if not name.startswith('classifier'):
+            named[f'backbone.{name}'] = value
+    weights = identify(named | {'fpn.conv.weight': np.zeros(1)})
+    assert (weights.layout.name, weights.notes[-1]) == ('fastestdet', 'left out, not of the network: fpn.conv.weight')
+
+    def run(batch):
+        return {name: value for name, value in run_reference(model, state)(batch).items() if name != 'logits'}
+
+    check(run, weights, 'V2 0.5x', FP64, record)
+
+
 @pytest.mark.parametrize(
     ('layout', 'groups', 'size'),
     [

@@ -99,11 +99,46 @@ def test_a_classifier_has_its_prefix_on_the_backbone_alone():
     assert identical(dict(identify({f'module.{key}': value for key, value in named.items()}).tensors), weights.tensors)
 
 
-def test_a_name_twice_is_refused():
-    tensors = dict(make_weights('openmmlab', {'type': 'ShuffleNetV1', 'widen_factor': 0.5}).tensors)
-    tensors['backbone.conv1.conv.weight'] = tensors['conv1.conv.weight']
-    with pytest.raises(CheckpointError, match='twice'):
-        identify(tensors)
+def test_a_network_is_found_behind_any_prefix_and_the_rest_is_named():
+    tensors = make_weights('torchvision', {'type': 'ShuffleNetV2', 'widen_factor': 0.5}).tensors
+    named = {f'model.net.{key}': value for key, value in tensors.items()}
+    besides = dict.fromkeys(('model.loss.a', 'model.loss.b', 'criterion.weight', 'n_averaged'), np.zeros(1))
+    found = identify(named | besides)
+    assert identical(dict(found.tensors), tensors)
+    assert found.notes == ('left out, not of the network: model.loss.* (2 tensors), criterion.weight',)
+
+
+def test_one_of_several_networks_is_chosen_by_its_prefix():
+    student = make_weights('torchvision', {'type': 'ShuffleNetV2', 'widen_factor': 0.5}).tensors
+    teacher = make_weights('openmmlab', {'type': 'ShuffleNetV1', 'widen_factor': 0.5}).tensors
+    both = {f'a.student.{key}': value for key, value in student.items()}
+    both |= {f'teacher.backbone.{key}' if 'head' not in key else f'teacher.{key}': v for key, v in teacher.items()}
+    with pytest.raises(
+        CheckpointError, match=r'behind a\.student\. \(torch.*teacher\.backbone\. \(openmmlab\); choose'
+    ):
+        identify(both)
+    with pytest.raises(CheckpointError, match=r"begin with 'student'; there are those behind a\.student"):
+        identify(both, prefix='student')
+    for prefix in ('a', 'a.student', 'a.student.'):
+        assert identical(dict(identify(both, prefix=prefix).tensors), student)
+    found = identify(both, prefix='teacher')
+    assert identical(dict(found.tensors), teacher)
+    assert found.notes[-1].startswith('left out, not of the network: a.* (')
+
+
+@pytest.mark.parametrize('layout', ['torchvision', 'openmmlab'])
+def test_a_backbone_is_taken_without_what_is_not_its_own(layout):
+    tensors = make_weights(layout, {'type': 'ShuffleNetV2', 'widen_factor': 0.5}).tensors
+    backbone = {key: value for key, value in tensors.items() if not key.startswith(('fc', 'head'))}
+    extra = {'fc.1.weight': np.zeros((2, 1)), 'fc.1.bias': np.zeros(2)}
+    with pytest.raises(CheckpointError, match=r'2 tensors left over.*; --part backbone leaves out'):
+        convert(identify(backbone | extra), 'openmmlab')
+    found = identify(backbone | extra, part='backbone')
+    assert identical(dict(found.tensors), backbone)
+    assert found.notes[-1] == 'left out, not of the backbone: fc.* (2 tensors)'
+    found = identify(tensors, part='backbone')
+    assert identical(dict(found.tensors), backbone)
+    assert 'left out' in found.notes[-1] and 'there is no classifier in it' in found.notes
 
 
 @pytest.mark.parametrize('parts', [('backbone',), ('backbone', 'last_conv')])
@@ -284,8 +319,14 @@ def test_arguments_that_contradict_layout_or_shapes_are_refused():
 
 
 def test_foreign_names_are_told_the_nearest_layout():
-    with pytest.raises(CheckpointError, match=r'layer1\.0\.conv1\.weight.*known layouts are openmmlab'):
+    with pytest.raises(CheckpointError, match=r'layer1\.0\.conv1\.weight; known layouts are openmmlab'):
         identify({'layer1.0.conv1.weight': np.zeros((1, 1, 1, 1))})
+    tensors = make_weights('torchvision', {'type': 'ShuffleNetV2', 'widen_factor': 0.5}).tensors
+    cut = {f'model.net.{key}': value for key, value in tensors.items() if not key.startswith('conv1')}
+    with pytest.raises(CheckpointError, match=r"nearest is 'torchvision' .* 275 names behind 'model\.net\.', but c"):
+        identify(cut)
+    with pytest.raises(CheckpointError, match=r"not those of layout 'pytorchcv', but of torchvision"):
+        identify(tensors, 'pytorchcv')
     with pytest.raises(CheckpointError, match='no weights'):
         identify({})
     with pytest.raises(CheckpointError, match="layout 'foo' is unknown"):
