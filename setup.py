@@ -77,6 +77,8 @@ setup(
         'detection': read_requirements('openmmlab', 'detection'),
         'mindspore': read_requirements('mindspore'),
         'export': read_requirements('export'),
+        'ncnn': read_requirements('ncnn'),
+        'mnn': read_requirements('mnn'),
         'bench': read_requirements('bench'),
         'test': read_requirements('bench', 'test'),
         'lint': read_requirements('lint'),

@@ -13,7 +13,7 @@ PACKAGE = 'shufflenet_zoo'
 FLOORS = (
     ('errors', 'registry', 'atomic', '__init__'),
     ('arch',),
-    ('data', 'jobs'),
+    ('data', 'jobs', 'deployed'),
     ('weights',),
     ('backbones', 'mindspore_impl', 'mindspore_impl.data'),
     ('openmmlab', 'mindspore_impl.training'),
@@ -24,12 +24,13 @@ FLOORS = (
 # Neighbours on one floor: from, to.
 NEIGHBOURS = {
     ('jobs', 'data'),
+    ('deployed', 'data'),
     ('mindspore_impl.data', 'mindspore_impl'),
     ('equivalence', 'export'),
     ('benchmark', 'export'),
 }
 # Rooms that a machine with one of the frameworks, or with none, can import.
-FRAMEWORKLESS = ('arch', 'weights', 'jobs', 'data', 'errors', 'registry', 'atomic', '__init__')
+FRAMEWORKLESS = ('arch', 'weights', 'jobs', 'data', 'deployed', 'errors', 'registry', 'atomic', '__init__')
 FRAMEWORKS = ('torch', 'torchvision', 'mmcv', 'mmpretrain', 'mmdet', 'mindspore')
 # mmengine's own modules that import torch.
 TORCH_PARTS = ('mmengine.runner', 'mmengine.model', 'mmengine.hooks', 'mmengine.optim', 'mmengine.dist')

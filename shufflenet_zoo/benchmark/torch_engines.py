@@ -85,7 +85,8 @@ def _compiled(model: nn.Module, images: torch.Tensor, threads: int) -> Run:
 
 def _exported(model: nn.Module, images: torch.Tensor, engine: str, int8: bool) -> Path:
     """Export a model as its users would, and quantize it."""
-    from shufflenet_zoo.export.contract import Metadata, Shape, Source
+    from shufflenet_zoo.deployed.metadata import Metadata
+    from shufflenet_zoo.export.contract import Shape, Source
     from shufflenet_zoo.export.exporter import load_format
 
     target = load_format(engine)

@@ -1,56 +1,30 @@
 """What the exporter, the sources of models and the formats agree on. Without a framework."""
 
-import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from shufflenet_zoo.deployed.metadata import Loaded, Metadata
 from shufflenet_zoo.errors import CheckpointError
 
-INPUT_NAME, OUTPUT_NAME = 'images', 'logits'
 # The modules of the formats; each has a FORMAT.
 FORMATS = {
     'onnx': 'shufflenet_zoo.export.format_onnx',
     'openvino': 'shufflenet_zoo.export.format_openvino',
     'torch-export': 'shufflenet_zoo.export.format_torch_export',
     'torchscript': 'shufflenet_zoo.export.format_torchscript',
+    'ncnn': 'shufflenet_zoo.export.format_ncnn',
+    'mnn': 'shufflenet_zoo.export.format_mnn',
     'mindir': 'shufflenet_zoo.export.format_mindir',
 }
+# The extras that bring what formats need, where that is not 'export'.
+EXTRAS = {'ncnn': 'ncnn', 'mnn': 'mnn', 'mindir': 'mindspore'}
 PRECISIONS = ('fp32', 'fp16', 'int8')
 # Two sizes of photographs: a pipeline that makes the same of both makes that of every image.
 PHOTOGRAPHS = ((480, 640), (500, 333))
-
-
-@dataclass(frozen=True)
-class Metadata:
-    """How images are prepared for an exported model, and what its outputs mean.
-
-    Attributes:
-        mean: Subtracted from every channel, in grey levels from 0 to 255, in channel_order.
-        std: Then divides every channel.
-        channel_order: 'rgb' or 'bgr'.
-        input_size: Height and width of the images that the config's test pipeline gives.
-        class_names: Names of the classes, empty where neither checkpoint nor data set has them.
-    """
-
-    mean: tuple[float, ...]
-    std: tuple[float, ...]
-    channel_order: str
-    input_size: tuple[int, int]
-    class_names: tuple[str, ...]
-
-    def as_texts(self) -> dict[str, str]:
-        """Return every value as JSON, for files that hold texts."""
-        return {key: json.dumps(value) for key, value in asdict(self).items()}
-
-    @classmethod
-    def from_texts(cls, texts: Mapping[str, str]) -> 'Metadata':
-        """Read what ``as_texts`` wrote."""
-        values = {key: json.loads(texts[key]) for key in cls.__dataclass_fields__}
-        return cls(**{key: tuple(value) if isinstance(value, list) else value for key, value in values.items()})
 
 
 @dataclass(frozen=True)
@@ -105,19 +79,6 @@ class Shape:
 
 
 @dataclass(frozen=True)
-class Loaded:
-    """An exported file in its own runtime.
-
-    Attributes:
-        run: Computes logits from normalised images, both float32.
-        texts: The metadata that the file holds.
-    """
-
-    run: Callable[[np.ndarray], np.ndarray]
-    texts: Mapping[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
 class Format:
     """A file format.
 
@@ -129,6 +90,7 @@ class Format:
         quantize: Turns an fp32 file into an int8 one: quantize(fp32 path, path, calibration batches).
         parts: Every file that belongs to a path, the path itself first.
         frameworks: The frameworks whose models it can hold.
+        dynamic: Whether it can hold models for any batch and image size.
     """
 
     suffix: str
@@ -138,6 +100,7 @@ class Format:
     quantize: Callable[[Path, Path, Sequence[np.ndarray]], None] | None = None
     parts: Callable[[Path], list[Path]] = lambda path: [path]
     frameworks: tuple[str, ...] = ('torch',)
+    dynamic: bool = True
 
 
 def check_trained(weights: Mapping[str, Any], path: str) -> None:

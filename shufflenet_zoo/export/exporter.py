@@ -10,12 +10,14 @@ import numpy as np
 from mmengine.config import Config
 
 from shufflenet_zoo.atomic import draft_folder
+from shufflenet_zoo.deployed.metadata import Loaded, Metadata
 from shufflenet_zoo.errors import ConfigError, DependencyError, ExportError, ShuffleNetZooError
-from shufflenet_zoo.export.contract import FORMATS, Format, Loaded, Metadata, Shape, Source
+from shufflenet_zoo.export.contract import EXTRAS, FORMATS, Format, Shape, Source
 from shufflenet_zoo.jobs.config import one_line
 from shufflenet_zoo.weights.zoo import is_address
 
 SOURCES = {'torch': 'shufflenet_zoo.export.torch_source', 'mindspore': 'shufflenet_zoo.export.mindspore_source'}
+_BACKEND_EXTRAS = {'torch': 'openmmlab', 'mindspore': 'mindspore'}
 # Largest difference of a logit from the live model's, relative to the largest logit.
 TOLERANCES = {'fp32': 1e-4, 'fp16': 2e-2}
 # An int8 file must decide like the live model on this share of the test images.
@@ -81,7 +83,7 @@ def export(config: Config, checkpoint: str, options: ExportOptions) -> Exported:
     target = load_format(options.format)
     _check_options(options, target)
     path = _destination(config, checkpoint, options.out, target.suffix)
-    origin = _import(SOURCES[options.backend], f'--backend {options.backend}')
+    origin = _import(SOURCES[options.backend], f'--backend {options.backend}', _BACKEND_EXTRAS[options.backend])
     source = origin.open_source(config, checkpoint, options.deploy, options.input_size)
     batches = origin.calibration_batches(config, options.calibration) if options.precision == 'int8' else []
     shape = Shape(source.in_channels, source.metadata.input_size, options.dynamic, source.min_size)
@@ -110,7 +112,7 @@ def _destination(config: Config, checkpoint: str, out: str | None, suffix: str) 
     if out is None:
         folder = Path() if is_address(checkpoint) else Path(checkpoint).parent
         return folder / f'{Path(config.filename).stem}{suffix}'
-    if Path(out).suffix != suffix:
+    if not out.endswith(suffix):
         raise ConfigError(f'--out {out}: a file of this format is called *{suffix}')
     return Path(out)
 
@@ -121,7 +123,7 @@ def load_format(name: str) -> Format:
     Raises:
         DependencyError: if a package that it needs is not installed.
     """
-    return _import(FORMATS[name], f'--format {name}').FORMAT
+    return _import(FORMATS[name], f'--format {name}', EXTRAS.get(name, 'export')).FORMAT
 
 
 def load_file(name: str, path: str | Path) -> tuple[Loaded, Metadata]:
@@ -138,13 +140,13 @@ def load_file(name: str, path: str | Path) -> tuple[Loaded, Metadata]:
     return loaded, Metadata.from_texts(loaded.texts)
 
 
-def _import(module: str, what: str):
+def _import(module: str, what: str, extra: str):
     try:
         return importlib.import_module(module)
     except ModuleNotFoundError as error:
         raise DependencyError(
             f'{what} needs the package {error.name!r}, which is not installed; install it with '
-            f"pip install 'shufflenet-zoo[export]'"
+            f"pip install 'shufflenet-zoo[{extra}]'"
         ) from error
 
 
@@ -157,14 +159,19 @@ def _check_options(options: ExportOptions, target: Format) -> None:
     if options.precision not in target.precisions:
         raise ConfigError(
             f'--{options.precision}: format {options.format} holds {", ".join(target.precisions)}; '
-            f'for int8 take --format onnx or --format openvino'
+            f'for {options.precision} take --format onnx or --format openvino'
+        )
+    if options.dynamic and not target.dynamic:
+        raise ConfigError(
+            f'--dynamic: format {options.format} takes one image of one size, which --input-size gives; '
+            f'for any batch and size take --format onnx or --format openvino'
         )
     if options.precision == 'int8' and not options.calibration:
         raise ConfigError('--int8 needs calibration data: give the number of training images with --calibration N')
     if options.precision != 'int8' and options.calibration is not None:
         raise ConfigError('--calibration is for --int8 only')
     if options.precision == 'int8':
-        _import('nncf' if options.format == 'openvino' else 'onnxruntime.quantization', '--int8')
+        _import('nncf' if options.format == 'openvino' else 'onnxruntime.quantization', '--int8', 'export')
 
 
 def _write(source: Source, shape: Shape, target: Format, path: Path, precision: str) -> tuple[float]:

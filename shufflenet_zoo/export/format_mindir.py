@@ -9,7 +9,8 @@ import numpy as np
 from mindspore import nn
 from mindspore.train import mind_ir_pb2
 
-from shufflenet_zoo.export.contract import Format, Loaded, Shape, Source
+from shufflenet_zoo.deployed.metadata import Loaded
+from shufflenet_zoo.export.contract import Format, Shape, Source
 
 
 def write(source: Source, shape: Shape, precision: str, path: Path) -> None:

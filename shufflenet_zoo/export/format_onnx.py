@@ -7,10 +7,12 @@ from pathlib import Path
 
 import numpy as np
 import onnx
-import onnxruntime
+import onnxruntime  # noqa: F401  what checks the file, missed before it is written
 
+from shufflenet_zoo.deployed.metadata import INPUT_NAME, OUTPUT_NAME
+from shufflenet_zoo.deployed.runtimes import load_onnx
 from shufflenet_zoo.errors import ConfigError
-from shufflenet_zoo.export.contract import INPUT_NAME, OUTPUT_NAME, Format, Loaded, Shape, Source
+from shufflenet_zoo.export.contract import Format, Shape, Source
 
 OPSET = 17
 _DYNAMIC_AXES = {INPUT_NAME: {0: 'batch', 2: 'height', 3: 'width'}, OUTPUT_NAME: {0: 'batch'}}
@@ -105,17 +107,4 @@ def quantize(source: Path, path: Path, batches: Sequence[np.ndarray]) -> None:
     onnx.save(model, path)
 
 
-def load(path: Path) -> Loaded:
-    """Load a file into ONNX Runtime on the CPU."""
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 3
-    # Idle threads that spin would slow down everything else in this process.
-    options.add_session_config_entry('session.intra_op.allow_spinning', '0')
-    session = onnxruntime.InferenceSession(str(path), options, providers=['CPUExecutionProvider'])
-    input_name = session.get_inputs()[0].name
-    return Loaded(
-        lambda images: session.run(None, {input_name: images})[0], session.get_modelmeta().custom_metadata_map
-    )
-
-
-FORMAT = Format('.onnx', ('fp32', 'fp16', 'int8'), write, load, quantize, frameworks=('torch', 'mindspore'))
+FORMAT = Format('.onnx', ('fp32', 'fp16', 'int8'), write, load_onnx, quantize, frameworks=('torch', 'mindspore'))

@@ -8,9 +8,9 @@ import numpy as np
 import openvino
 import torch
 
-from shufflenet_zoo.export.contract import INPUT_NAME, OUTPUT_NAME, Format, Loaded, Shape, Source
-
-_SECTION = 'shufflenet_zoo'
+from shufflenet_zoo.deployed.metadata import INPUT_NAME, OUTPUT_NAME
+from shufflenet_zoo.deployed.runtimes import OPENVINO_SECTION, load_openvino, openvino_texts
+from shufflenet_zoo.export.contract import Format, Shape, Source
 
 
 def write(source: Source, shape: Shape, precision: str, path: Path) -> None:
@@ -26,7 +26,7 @@ def write(source: Source, shape: Shape, precision: str, path: Path) -> None:
 
 def _save(model: openvino.Model, path: Path, texts: Mapping[str, str], half: bool) -> None:
     for key, text in texts.items():
-        model.set_rt_info(text, [_SECTION, key])
+        model.set_rt_info(text, [OPENVINO_SECTION, key])
     openvino.save_model(model, str(path), compress_to_fp16=half)
 
 
@@ -37,28 +37,14 @@ def quantize(source: Path, path: Path, batches: Sequence[np.ndarray]) -> None:
     logging.getLogger('nncf').setLevel(logging.ERROR)
     model = openvino.Core().read_model(str(source))
     quantized = nncf.quantize(model, nncf.Dataset(list(batches)), subset_size=len(batches))
-    _save(quantized, path, _texts(model), half=False)
-
-
-def load(path: Path) -> Loaded:
-    """Load a file into OpenVINO, to compute in float32 what is not quantized."""
-    core = openvino.Core()
-    model = core.read_model(str(path))
-    compiled = core.compile_model(model, 'CPU', {'INFERENCE_PRECISION_HINT': 'f32'})
-    return Loaded(lambda images: compiled(images)[0], _texts(model))
-
-
-def _texts(model: openvino.Model) -> dict[str, str]:
-    if not model.has_rt_info([_SECTION]):
-        return {}
-    return {key: model.get_rt_info([_SECTION, key]).astype(str) for key in model.get_rt_info([_SECTION]).value}
+    _save(quantized, path, openvino_texts(model), half=False)
 
 
 FORMAT = Format(
     '.xml',
     ('fp32', 'fp16', 'int8'),
     write,
-    load,
+    load_openvino,
     quantize,
     parts=lambda path: [path, path.with_suffix('.bin')],
 )

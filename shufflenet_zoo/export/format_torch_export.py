@@ -7,7 +7,8 @@ import numpy as np
 import torch
 from torch.export import Dim
 
-from shufflenet_zoo.export.contract import Format, Loaded, Metadata, Shape, Source
+from shufflenet_zoo.deployed.metadata import Loaded, Metadata
+from shufflenet_zoo.export.contract import Format, Shape, Source
 from shufflenet_zoo.export.half import in_half
 
 # Pixels above the smallest size that keep every feature map above one pixel, which torch.export takes for another case.

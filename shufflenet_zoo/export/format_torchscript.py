@@ -5,7 +5,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from shufflenet_zoo.export.contract import Format, Loaded, Metadata, Shape, Source
+from shufflenet_zoo.deployed.metadata import Loaded, Metadata
+from shufflenet_zoo.export.contract import Format, Shape, Source
 from shufflenet_zoo.export.half import in_half
 
 

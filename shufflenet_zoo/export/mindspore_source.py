@@ -8,8 +8,9 @@ import numpy as np
 from mindspore import Tensor
 from mmengine.config import Config
 
+from shufflenet_zoo.deployed.metadata import Metadata
 from shufflenet_zoo.errors import ConfigError
-from shufflenet_zoo.export.contract import PHOTOGRAPHS, Metadata, Source, check_trained
+from shufflenet_zoo.export.contract import PHOTOGRAPHS, Source, check_trained
 from shufflenet_zoo.mindspore_impl.checkpoint import load_weights
 from shufflenet_zoo.mindspore_impl.classifier import build_classifier
 from shufflenet_zoo.mindspore_impl.data.datasets import choose_dataset, known_classes

@@ -14,8 +14,9 @@ from torch import Tensor, nn
 from shufflenet_zoo.arch import plan_backbone
 from shufflenet_zoo.backbones import to_deploy
 from shufflenet_zoo.backbones.loading import load_strictly
+from shufflenet_zoo.deployed.metadata import Metadata
 from shufflenet_zoo.errors import ArgumentError, ConfigError
-from shufflenet_zoo.export.contract import PHOTOGRAPHS, Metadata, Source, check_trained
+from shufflenet_zoo.export.contract import PHOTOGRAPHS, Source, check_trained
 from shufflenet_zoo.jobs.config import check_data
 from shufflenet_zoo.openmmlab.predictor import build_model, find_class_names, innermost_test_dataset
 from shufflenet_zoo.openmmlab.terminal import silence_known_warnings

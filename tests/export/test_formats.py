@@ -1,5 +1,7 @@
 """Every format computes what the live network computes, and holds its metadata."""
 
+import sys
+
 import numpy as np
 import pytest
 import torch
@@ -8,9 +10,11 @@ from helpers.signal import carry_signal
 from torch import nn
 
 from shufflenet_zoo.backbones import to_deploy
-from shufflenet_zoo.errors import ExportError
+from shufflenet_zoo.deployed.metadata import Loaded, Metadata
+from shufflenet_zoo.errors import DependencyError, ExportError
 from shufflenet_zoo.export import exporter
-from shufflenet_zoo.export.contract import Format, Loaded, Metadata, Shape, Source
+from shufflenet_zoo.export.contract import Format, Shape, Source
+from shufflenet_zoo.export.converters import run_converter
 
 METADATA = Metadata((123.675, 116.28, 103.53), (58.395, 57.12, 57.375), 'rgb', (64, 64), ('cat', 'dog — "ß"'))
 # The structures that differ in operators of ONNX: pools, strides and dilations, gates, splits.
@@ -52,8 +56,15 @@ def make_source(cfg: dict, deploy: bool = True) -> Source:
     return Source(model, run, cfg.get('in_channels', 3), backbone.plan.min_size, METADATA, 'torch')
 
 
+def load_format(name: str) -> Format:
+    try:
+        return exporter.load_format(name)
+    except DependencyError as error:
+        pytest.skip(str(error))
+
+
 def written(name: str, source: Source, tmp_path, precision: str = 'fp32', dynamic: bool = False) -> tuple:
-    target = exporter.load_format(name)
+    target = load_format(name)
     path = tmp_path / f'model{target.suffix}'
     shape = Shape(source.in_channels, (64, 64), dynamic, source.min_size)
     return path, exporter._write(source, shape, target, path, precision)[0]
@@ -66,7 +77,7 @@ def test_every_structure_in_onnx(name, tmp_path):
 
 
 @pytest.mark.parametrize('cfg', FEW.values(), ids=FEW)
-@pytest.mark.parametrize('name', ['openvino', 'torchscript'])
+@pytest.mark.parametrize('name', ['openvino', 'torchscript', 'mnn'])
 def test_any_batch_and_size(name, cfg, tmp_path):
     path, difference = written(name, make_source(cfg), tmp_path, dynamic=True)
     assert difference <= 1e-5
@@ -97,6 +108,38 @@ def test_half_precision(name, tmp_path):
         sizes[precision] = sum(part.stat().st_size for part in exporter.load_format(name).parts(path))
     assert 1e-6 < difference <= 2e-2
     assert sizes['fp16'] < 0.65 * sizes['fp32']
+
+
+# The structures that ncnn's converter meets other operators in.
+@pytest.mark.parametrize(
+    'name', slow_but(('v1-g3', 'v2-megvii', 'v2-star', 'v2-50', 'v2-ceil-pool'), ('v1-g3', 'v2-star'))
+)
+def test_one_size_in_ncnn(name, tmp_path):
+    path, difference = written('ncnn', make_source(STRUCTURES[name]), tmp_path)
+    assert difference <= 1e-5
+    assert exporter.load_file('ncnn', path)[1] == METADATA
+    text = path.read_text()
+    assert ' images' in text and ' logits' in text and 'in0' not in text
+
+
+def test_an_operator_that_ncnn_lacks_is_named_and_the_trained_form_has_none(tmp_path):
+    load_format('ncnn')
+    gated = STRUCTURES['v2-se-residual']
+    with pytest.raises(ExportError, match='no operator torch.index_select; try --no-deploy'):
+        written('ncnn', make_source(gated), tmp_path)
+    assert written('ncnn', make_source(gated, deploy=False), tmp_path)[1] <= 1e-5
+
+
+def test_what_a_converter_says_stays_out_of_the_terminal_but_in_the_error(tmp_path, capfd):
+    written('mnn', make_source(V2), tmp_path)
+    written('ncnn', make_source(V2), tmp_path)
+    # pytest shows warnings by itself.
+    assert capfd.readouterr() == ('', '')
+    command = [sys.executable, '-c', 'print("no such operator"); raise SystemExit(3)']
+    with pytest.raises(ExportError, match=r'pnnx cannot .*\(exit status 3\): no such operator'):
+        run_converter('pnnx', command, tmp_path / 'none')
+    with pytest.raises(ExportError, match='exit status 0'):
+        run_converter('pnnx', [sys.executable, '-c', ''], tmp_path / 'none')
 
 
 def test_without_deploy_form(tmp_path):

@@ -8,17 +8,36 @@ import torch
 from helpers.tiny_job import write_config
 
 from shufflenet_zoo.data import digits
+from shufflenet_zoo.errors import DependencyError
 from shufflenet_zoo.export import exporter
 
 
-@pytest.mark.parametrize(('name', 'suffix'), [('onnx', '.onnx'), ('openvino', '.xml'), ('torchscript', '.torchscript')])
+def skip_without(name: str) -> None:
+    try:
+        exporter.load_format(name)
+    except DependencyError as error:
+        pytest.skip(str(error))
+
+
+@pytest.mark.parametrize(
+    ('name', 'suffix'),
+    [
+        ('onnx', '.onnx'),
+        ('openvino', '.xml'),
+        ('torchscript', '.torchscript'),
+        ('mnn', '.mnn'),
+        ('ncnn', '.ncnn.param'),
+    ],
+)
 def test_writes_a_file_that_classifies_as_the_test_tool(call, trained, tmp_path, name, suffix):
     config, checkpoint = trained
+    skip_without(name)
     out = tmp_path / 'exported' / f'model{suffix}'
-    status, output, errors = call('export', config, checkpoint, '--format', name, '--dynamic', '--out', out)
+    dynamic = ['--dynamic'] if name != 'ncnn' else []
+    status, output, errors = call('export', config, checkpoint, '--format', name, *dynamic, '--out', out)
     assert status == 0, errors
     assert output[-1] == f'written: {out}'
-    assert {path.suffix for path in out.parent.iterdir()} <= {suffix, '.bin'}
+    assert {path.suffix for path in out.parent.iterdir()} <= {out.suffix, '.bin', '.json'}
     loaded, metadata = exporter.load_file(name, out)
     assert (metadata.mean, metadata.std) == ((78,) * 3, (96,) * 3)
     assert metadata.channel_order == 'bgr' and metadata.class_names == digits.CLASSES
@@ -34,7 +53,8 @@ def assert_like_the_test_tool(call, config, checkpoint, tmp_path, loaded, metada
     assert status == 0, errors
     arrays = digits.load_split('test')[0][:64].astype(np.float32)
     prepared = (arrays - np.float32(metadata.mean)) / np.float32(metadata.std)
-    logits = loaded.run(np.ascontiguousarray(prepared.transpose(0, 3, 1, 2)))
+    # ncnn takes one image at a time.
+    logits = np.concatenate([loaded.run(image[None]) for image in prepared.transpose(0, 3, 1, 2)])
     expected = torch.stack([sample['pred_score'] for sample in mmengine.load(tmp_path / 'found.pkl')]).numpy()
     scores = np.exp(logits - logits.max(1, keepdims=True))
     np.testing.assert_allclose(scores / scores.sum(1, keepdims=True), expected, atol=1e-4)
@@ -94,6 +114,10 @@ def test_an_existing_file_survives_a_failure(call, trained, tmp_path, monkeypatc
         (('--format', 'onnx', '--calibration', 4), ('--calibration is for --int8 only',)),
         (('--format', 'torchscript', '--int8', '--calibration', 4), ('--int8', 'torchscript holds fp32, fp16')),
         (('--format', 'onnx', '--out', 'model.pt'), ('--out model.pt', '*.onnx')),
+        (('--format', 'ncnn', '--out', 'model.param'), ('--out model.param', '*.ncnn.param')),
+        (('--format', 'ncnn', '--dynamic'), ('--dynamic: format ncnn', '--format onnx')),
+        (('--format', 'ncnn', '--int8', '--calibration', 4), ('--int8', 'ncnn holds fp32, fp16', '--format onnx')),
+        (('--format', 'mnn', '--int8', '--calibration', 4), ('--int8', 'mnn holds fp32, fp16')),
         (('--format', 'mindir'), ('mindir', '--backend mindspore')),
         (('--format', 'openvino', '--backend', 'mindspore'), ('openvino', '--backend torch')),
     ],
@@ -146,10 +170,20 @@ def test_truncated_checkpoint(refused, trained, tmp_path_factory):
     refused('export', trained[0], path, '--format', 'onnx', words=('half.pth',))
 
 
-def test_missing_engine(refused, trained, monkeypatch):
-    monkeypatch.setitem(sys.modules, 'onnxruntime', None)
-    monkeypatch.delitem(sys.modules, 'shufflenet_zoo.export.format_onnx', raising=False)
-    refused('export', *trained, '--format', 'onnx', words=('--format onnx needs the package', 'onnxruntime'))
+@pytest.mark.parametrize(
+    ('name', 'package', 'extra'),
+    [
+        ('onnx', 'onnxruntime', 'export'),
+        ('ncnn', 'ncnn', 'ncnn'),
+        ('ncnn', 'pnnx', 'ncnn'),
+        ('mindir', 'mindspore', 'mindspore'),
+    ],
+)
+def test_missing_engine(refused, trained, monkeypatch, name, package, extra):
+    monkeypatch.setitem(sys.modules, package, None)
+    monkeypatch.delitem(sys.modules, f'shufflenet_zoo.export.format_{name}', raising=False)
+    words = (f'--format {name} needs the package', package, f'shufflenet-zoo[{extra}]')
+    refused('export', *trained, '--format', name, words=words)
 
 
 def test_every_format_can_be_chosen(call):

@@ -1,0 +1,51 @@
+"""What an exported file says about itself, and the file once it is loaded. Without a framework."""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
+
+import numpy as np
+
+INPUT_NAME, OUTPUT_NAME = 'images', 'logits'
+
+
+@dataclass(frozen=True)
+class Metadata:
+    """How images are prepared for an exported model, and what its outputs mean.
+
+    Attributes:
+        mean: Subtracted from every channel, in grey levels from 0 to 255, in channel_order.
+        std: Then divides every channel.
+        channel_order: 'rgb' or 'bgr'.
+        input_size: Height and width of the images that the config's test pipeline gives.
+        class_names: Names of the classes, empty where neither checkpoint nor data set has them.
+    """
+
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    channel_order: str
+    input_size: tuple[int, int]
+    class_names: tuple[str, ...]
+
+    def as_texts(self) -> dict[str, str]:
+        """Return every value as JSON, for files that hold texts."""
+        return {key: json.dumps(value) for key, value in asdict(self).items()}
+
+    @classmethod
+    def from_texts(cls, texts: Mapping[str, str]) -> 'Metadata':
+        """Read what ``as_texts`` wrote."""
+        values = {key: json.loads(texts[key]) for key in cls.__dataclass_fields__}
+        return cls(**{key: tuple(value) if isinstance(value, list) else value for key, value in values.items()})
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """An exported file in its own runtime.
+
+    Attributes:
+        run: Computes logits from normalised images, both float32.
+        texts: The metadata that the file holds.
+    """
+
+    run: Callable[[np.ndarray], np.ndarray]
+    texts: Mapping[str, str] = field(default_factory=dict)

@@ -1,0 +1,93 @@
+"""Exported files in the runtimes that need no framework; each is imported when the first of its files is loaded.
+
+All compute in float32 what is not quantized, whatever they would choose on the CPU at hand.
+"""
+
+import json
+from pathlib import Path
+
+import numpy as np
+
+from shufflenet_zoo.deployed.metadata import INPUT_NAME, OUTPUT_NAME, Loaded
+from shufflenet_zoo.deployed.quiet import quiet
+
+# The part of OpenVINO's runtime info that is ours.
+OPENVINO_SECTION = 'shufflenet_zoo'
+
+
+def load_onnx(path: Path) -> Loaded:
+    """Load a file into ONNX Runtime on the CPU."""
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3
+    # Idle threads that spin would slow down everything else in this process.
+    options.add_session_config_entry('session.intra_op.allow_spinning', '0')
+    session = onnxruntime.InferenceSession(str(path), options, providers=['CPUExecutionProvider'])
+    input_name = session.get_inputs()[0].name
+    return Loaded(
+        lambda images: session.run(None, {input_name: images})[0], session.get_modelmeta().custom_metadata_map
+    )
+
+
+def load_openvino(path: Path) -> Loaded:
+    """Load an .xml file and its .bin into OpenVINO on the CPU."""
+    import openvino
+
+    core = openvino.Core()
+    model = core.read_model(str(path))
+    compiled = core.compile_model(model, 'CPU', {'INFERENCE_PRECISION_HINT': 'f32'})
+    return Loaded(lambda images: compiled(images)[0], openvino_texts(model))
+
+
+def openvino_texts(model) -> dict[str, str]:
+    """Return the metadata of a model of OpenVINO."""
+    if not model.has_rt_info([OPENVINO_SECTION]):
+        return {}
+    return {
+        key: model.get_rt_info([OPENVINO_SECTION, key]).astype(str)
+        for key in model.get_rt_info([OPENVINO_SECTION]).value
+    }
+
+
+def load_ncnn(path: Path) -> Loaded:
+    """Load a .param file, its .bin and its .json into ncnn; it takes one image at a time."""
+    import ncnn
+
+    net = ncnn.Net()
+    for option in ('use_fp16_packed', 'use_fp16_storage', 'use_fp16_arithmetic', 'use_bf16_storage'):
+        setattr(net.opt, option, False)
+    with quiet():  # it tells what it cannot read in lines of its own
+        failed = net.load_param(str(path)) or net.load_model(str(path.with_suffix('.bin')))
+    if failed:
+        raise ValueError(f'ncnn cannot read {path.name}')
+
+    def run(images: np.ndarray) -> np.ndarray:
+        (image,) = images
+        # The matrix of ncnn borrows the array's memory.
+        image = np.ascontiguousarray(image)
+        with net.create_extractor() as extractor:
+            extractor.input(INPUT_NAME, ncnn.Mat(image))
+            failed, logits = extractor.extract(OUTPUT_NAME)
+            if failed:
+                raise ValueError(f'ncnn cannot run {path.name}')
+            return np.array(logits)[None]
+
+    return Loaded(run, json.loads(path.with_suffix('.json').read_text(encoding='utf-8')))
+
+
+def load_mnn(path: Path) -> Loaded:
+    """Load a file into MNN on the CPU; its bizCode holds the metadata."""
+    with quiet():  # it tells the CPU's features
+        import MNN
+        from MNN import expr
+
+    module = MNN.nn.load_module_from_file(str(path), [INPUT_NAME], [OUTPUT_NAME])
+
+    def run(images: np.ndarray) -> np.ndarray:
+        variable = expr.placeholder(list(images.shape), expr.NCHW, expr.float)
+        variable.write(np.ascontiguousarray(images))
+        # What it reads lies in memory that the next run writes to.
+        return np.array(module.forward([variable])[0].read())
+
+    return Loaded(run, json.loads(module.get_info()['bizCode'] or '{}'))

@@ -1,0 +1,61 @@
+"""ncnn's files, a .ncnn.param and a .ncnn.bin, written by pnnx and run by ncnn; a .ncnn.json holds the metadata."""
+
+import json
+from pathlib import Path
+
+import ncnn  # noqa: F401  missed before anything is written
+import pnnx
+import torch
+
+from shufflenet_zoo.deployed.metadata import INPUT_NAME, OUTPUT_NAME
+from shufflenet_zoo.deployed.runtimes import load_ncnn
+from shufflenet_zoo.errors import ExportError
+from shufflenet_zoo.export.contract import Format, Shape, Source
+from shufflenet_zoo.export.converters import run_converter
+
+# What pnnx calls the tensors.
+_NAMES = {'in0': INPUT_NAME, 'out0': OUTPUT_NAME}
+
+
+def write(source: Source, shape: Shape, precision: str, path: Path) -> None:
+    """Write a model for images of one size; fp16 stores the weights in half."""
+    traced = path.with_suffix('.pt')
+    with torch.no_grad():
+        torch.jit.trace(source.model.eval(), torch.zeros(shape.example)).save(str(traced))
+    # pnnx leaves further files beside the traced one.
+    command = [
+        pnnx.EXEC_PATH,
+        traced,
+        f'inputshape=[{",".join(map(str, shape.example))}]',
+        f'ncnnparam={path}',
+        f'ncnnbin={path.with_suffix(".bin")}',
+        f'fp16={int(precision == "fp16")}',
+    ]
+    run_converter('pnnx', command, path)
+    param = path.read_text(encoding='utf-8')
+    _check_layers(param)
+    path.write_text(_rename(param), encoding='utf-8')
+    path.with_suffix('.json').write_text(json.dumps(source.metadata.as_texts(), indent=1), encoding='utf-8')
+
+
+def _check_layers(param: str) -> None:
+    # pnnx leaves what ncnn lacks under PyTorch's names, such as torch.index_select.
+    missing = sorted(
+        {line.split()[0] for line in param.splitlines() if '.' in line.split()[0] or ':' in line.split()[0]}
+    )
+    if missing:
+        raise ExportError(f'ncnn has no operator {", ".join(missing)}; try --no-deploy, which needs others')
+
+
+def _rename(param: str) -> str:
+    return '\n'.join(' '.join(_NAMES.get(word, word) for word in line.split(' ')) for line in param.split('\n'))
+
+
+FORMAT = Format(
+    '.ncnn.param',
+    ('fp32', 'fp16'),
+    write,
+    load_ncnn,
+    parts=lambda path: [path, path.with_suffix('.bin'), path.with_suffix('.json')],
+    dynamic=False,
+)
