@@ -12,8 +12,9 @@ ROOT = Path(__file__).resolve().parent
 PACKAGE = 'shufflenet_zoo'
 # Packages that lie at the top of the repository, and the names they are imported by.
 MAPPED_PACKAGES = {'backbones': f'{PACKAGE}.backbones', 'mindspore_impl': f'{PACKAGE}.mindspore_impl'}
-# Folders that are no packages and are installed into shufflenet_zoo/.mim, where OpenMMLab's tools look for them.
+# What is no package and is installed into shufflenet_zoo/.mim, where OpenMMLab's tools look for it.
 MIM_FOLDERS = ('configs', 'tools')
+MIM_FILES = ('model-index.yml',)
 
 
 def find_all_packages() -> list[str]:
@@ -50,6 +51,11 @@ class BuildWithConfigs(build_py):
                 (target / folder).symlink_to(os.path.relpath(ROOT / folder, target), target_is_directory=True)
             else:
                 shutil.copytree(ROOT / folder, target / folder, ignore=shutil.ignore_patterns('__pycache__'))
+        for file in MIM_FILES:
+            if self.editable_mode:
+                (target / file).symlink_to(os.path.relpath(ROOT / file, target))
+            else:
+                shutil.copy(ROOT / file, target / file)
 
 
 setup(

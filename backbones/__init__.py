@@ -1,12 +1,18 @@
 """PyTorch backbones, built of mmcv's ConvModule and registered in scope ``shufflenet_zoo``, and classifiers by name."""
 
+from mmengine.runner import CheckpointLoader
+
 from shufflenet_zoo.backbones.classifier import ImageClassifier
 from shufflenet_zoo.backbones.deploy import to_deploy
 from shufflenet_zoo.backbones.factory import create_model, list_models, list_weights
 from shufflenet_zoo.backbones.shufflenet_v1 import ShuffleNetV1, ShuffleUnit
 from shufflenet_zoo.backbones.shufflenet_v2 import InvertedResidual, ShuffleNetV2
+from shufflenet_zoo.weights.fetch import fetch_checkpoint
 from shufflenet_zoo.weights.file_torch import register_safe_globals
+from shufflenet_zoo.weights.index import SCHEME
 
+# Whatever mmengine loads checkpoints for may name published weights.
+CheckpointLoader.register_scheme(SCHEME, fetch_checkpoint, force=True)
 # With newer releases of torch, mmengine cannot read its own checkpoints otherwise.
 register_safe_globals()
 

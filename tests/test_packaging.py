@@ -16,6 +16,7 @@ SOURCES = (
     'LICENSE',
     'MANIFEST.in',
     'Makefile',
+    'model-index.yml',
     'README.md',
     'pyproject.toml',
     'setup.py',
@@ -127,7 +128,7 @@ def test_wheel_holds_every_file_of_the_packages_and_the_configs(project, wheel):
         for folder, installed in INSTALLED.items()
         for path in project_files(project, folder)
     }
-    assert wheel_content(wheel) == expected
+    assert wheel_content(wheel) == expected | {'shufflenet_zoo/.mim/model-index.yml'}
 
 
 def test_wheel_puts_one_name_and_one_command_into_site_packages(site):
@@ -220,8 +221,8 @@ def test_editable_install_finds_the_mapped_packages_and_the_configs(project, tmp
     for cwd in (tmp_path, project):
         # -S leaves out this environment's own editable install.
         assert run(sys.executable, '-S', '-c', code, cwd=cwd).strip() == str(project / 'backbones' / '__init__.py')
-    for folder in ('configs', 'tools'):
-        assert (project / 'shufflenet_zoo' / '.mim' / folder).resolve() == project / folder
+    for name in ('configs', 'tools', 'model-index.yml'):
+        assert (project / 'shufflenet_zoo' / '.mim' / name).resolve() == project / name
 
 
 def test_every_requirement_is_pinned():

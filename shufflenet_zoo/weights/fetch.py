@@ -49,7 +49,11 @@ def fetch_checkpoint(name: str | Path, map_location: Any = 'cpu') -> dict:
 
 def as_checkpoint(content: Content) -> dict[str, Any]:
     """Return what was read of weights in the form of a PyTorch checkpoint."""
-    meta = {description.KEY: content.description.as_dict()} if content.description else {}
+    said, meta = content.description, {}
+    if said:
+        # The names of the classes once more where OpenMMLab's tools look for them.
+        names = {'dataset_meta': {'classes': said.class_names}} if said.class_names else {}
+        meta = {description.KEY: said.as_dict()} | names
     return {'meta': meta, 'state_dict': to_state_dict(content.tensors)}
 
 

@@ -1,0 +1,13 @@
+# shufflenet_v1_g3_0.5x@pytorchcv: top-5 79.2 % (pytorchcv 0.0.74, models/common/model_metainfos.csv (top-5 only)).
+_base_ = [
+    '../_base_/models/shufflenet_v1.py',
+    '../_base_/datasets/imagenet_rgb.py',
+    '../_base_/schedules/imagenet_bs1024_linear.py',
+    '../_base_/default_runtime.py',
+]
+
+model = dict(
+    backbone=dict(widen_factor=0.5),
+    head=dict(in_channels=480),
+)
+load_from = 'zoo://shufflenet_v1_g3_0.5x@pytorchcv'

@@ -1,0 +1,13 @@
+# shufflenet_v2_0.5x@chenyaofo-cifar10: top-1 90.13 % (github.com/chenyaofo/pytorch-cifar-models, README.md).
+_base_ = [
+    '../_base_/models/shufflenet_v2.py',
+    '../_base_/datasets/cifar10.py',
+    '../_base_/schedules/cifar10_bs128.py',
+    '../_base_/default_runtime.py',
+]
+
+model = dict(
+    backbone=dict(widen_factor=0.5, small_stem=True),
+    head=dict(num_classes=10),
+)
+load_from = 'zoo://shufflenet_v2_0.5x@chenyaofo-cifar10'

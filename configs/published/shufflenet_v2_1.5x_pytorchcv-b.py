@@ -1,0 +1,13 @@
+# shufflenet_v2_1.5x@pytorchcv-b: top-5 90.89 % (pytorchcv 0.0.74, models/common/model_metainfos.csv (top-5 only)).
+_base_ = [
+    '../_base_/models/shufflenet_v2.py',
+    '../_base_/datasets/imagenet_rgb.py',
+    '../_base_/schedules/imagenet_bs1024_linear.py',
+    '../_base_/default_runtime.py',
+]
+
+model = dict(
+    backbone=dict(widen_factor=1.5, down_unit='keep', last_channels=1553),
+    head=dict(in_channels=1553),
+)
+load_from = 'zoo://shufflenet_v2_1.5x@pytorchcv-b'

@@ -1,0 +1,13 @@
+# shufflenet_v2_2.0x@pytorchcv: top-5 91.55 % (pytorchcv 0.0.74, models/common/model_metainfos.csv (top-5 only)).
+_base_ = [
+    '../_base_/models/shufflenet_v2.py',
+    '../_base_/datasets/imagenet_rgb.py',
+    '../_base_/schedules/imagenet_bs1024_linear.py',
+    '../_base_/default_runtime.py',
+]
+
+model = dict(
+    backbone=dict(widen_factor=2.0, last_channels=2153, pool_padding='ceil'),
+    head=dict(in_channels=2153),
+)
+load_from = 'zoo://shufflenet_v2_2.0x@pytorchcv'
