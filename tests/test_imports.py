@@ -26,6 +26,7 @@ FLOORS = (
 NEIGHBOURS = {
     ('jobs', 'data'),
     ('deployed', 'data'),
+    ('deployed', 'jobs'),
     ('mindspore_impl.data', 'mindspore_impl'),
     ('equivalence', 'export'),
     ('benchmark', 'export'),

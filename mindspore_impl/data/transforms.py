@@ -6,13 +6,13 @@ OpenCV and Pillow, so that equal seeds give equal images in both backends.
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
-import cv2
 import numpy as np
 from PIL import Image, ImageEnhance
 
-from shufflenet_zoo.data.images import read_image
+from shufflenet_zoo.data.images import INTERPOLATIONS, read_image, resize
 from shufflenet_zoo.errors import ConfigError
 from shufflenet_zoo.mindspore_impl.config_keys import check_keys, choose, require
 
@@ -20,23 +20,7 @@ Randoms = np.random.RandomState
 Transform = Callable[[Any, Randoms], Any]
 Pair = tuple[int, int]
 
-# By whose rule, and mmcv's names of the interpolations that it has.
-_INTERPOLATIONS = {
-    'cv2': {
-        'nearest': cv2.INTER_NEAREST,
-        'bilinear': cv2.INTER_LINEAR,
-        'bicubic': cv2.INTER_CUBIC,
-        'area': cv2.INTER_AREA,
-        'lanczos': cv2.INTER_LANCZOS4,
-    },
-    'pillow': {
-        'nearest': Image.Resampling.NEAREST,
-        'bilinear': Image.Resampling.BILINEAR,
-        'bicubic': Image.Resampling.BICUBIC,
-        'lanczos': Image.Resampling.LANCZOS,
-    },
-}
-_BACKENDS = tuple(_INTERPOLATIONS)
+_BACKENDS = tuple(INTERPOLATIONS)
 _DIRECTIONS = {'horizontal': (1,), 'vertical': (0,), 'diagonal': (0, 1)}
 _PADDING_MODES = ('constant', 'edge', 'reflect', 'symmetric')
 
@@ -434,12 +418,9 @@ def _pad(image: np.ndarray, margins: tuple[int, int, int, int], mode: str, value
 def _build_resize(interpolation: str, backend: str) -> Callable[[np.ndarray, Pair], np.ndarray]:
     """Return a function that resizes an image to a height and width."""
     require(backend in _BACKENDS, 'backend', backend, f'one of {_BACKENDS}')
-    known = _INTERPOLATIONS[backend]
+    known = INTERPOLATIONS[backend]
     require(interpolation in known, 'interpolation', interpolation, f'one of {tuple(known)} with backend={backend!r}')
-    rule = known[interpolation]
-    if backend == 'cv2':
-        return lambda image, size: cv2.resize(image, size[::-1], interpolation=rule)
-    return lambda image, size: np.asarray(Image.fromarray(image).resize(size[::-1], rule))
+    return partial(resize, interpolation=interpolation, backend=backend)
 
 
 def _range(name: str, value: float | Sequence[float], center: float, bounds: Pair) -> tuple[float, float] | None:

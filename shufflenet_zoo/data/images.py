@@ -14,6 +14,22 @@ from shufflenet_zoo.errors import DataError
 
 # What mmcv lays behind a grey picture with alpha, so that black things in it are seen.
 _CANVAS = (124, 117, 104)
+# By whose rule, and mmcv's names of the interpolations that it has.
+INTERPOLATIONS = {
+    'cv2': {
+        'nearest': cv2.INTER_NEAREST,
+        'bilinear': cv2.INTER_LINEAR,
+        'bicubic': cv2.INTER_CUBIC,
+        'area': cv2.INTER_AREA,
+        'lanczos': cv2.INTER_LANCZOS4,
+    },
+    'pillow': {
+        'nearest': Image.Resampling.NEAREST,
+        'bilinear': Image.Resampling.BILINEAR,
+        'bicubic': Image.Resampling.BICUBIC,
+        'lanczos': Image.Resampling.LANCZOS,
+    },
+}
 
 
 def find_images(names: Sequence[str]) -> list[str]:
@@ -87,3 +103,20 @@ def _decode_by_pillow(content: bytes) -> np.ndarray:
 
 
 _DECODERS = {'cv2': _decode_by_opencv, 'pillow': _decode_by_pillow}
+
+
+def resize(
+    image: np.ndarray, size: tuple[int, int], interpolation: str = 'bilinear', backend: str = 'cv2'
+) -> np.ndarray:
+    """Resize an image as mmcv does.
+
+    Args:
+        image: uint8 of shape (height, width, 3).
+        size: The new height and width.
+        interpolation: By mmcv's name.
+        backend: By whose rule: 'cv2' or 'pillow', which smooths when it shrinks.
+    """
+    rule = INTERPOLATIONS[backend][interpolation]
+    if backend == 'cv2':
+        return cv2.resize(image, size[::-1], interpolation=rule)
+    return np.asarray(Image.fromarray(image).resize(size[::-1], rule))

@@ -1,1 +1,11 @@
-"""Exported files where no framework is installed: numpy and the runtime of the file's format are enough."""
+"""Exported files where no framework is installed: numpy, OpenCV, Pillow and the runtime of the format are enough.
+
+>>> from shufflenet_zoo import deployed
+>>> model = deployed.load('shufflenet_v2.onnx')
+>>> [(found.label, found.score) for found in model('digit.png', top_k=1)]
+[('7', 0.998...)]
+"""
+
+from shufflenet_zoo.deployed.classifier import Classifier, load
+
+__all__ = ['Classifier', 'load']

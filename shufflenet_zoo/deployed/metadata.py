@@ -17,8 +17,14 @@ class Metadata:
         mean: Subtracted from every channel, in grey levels from 0 to 255, in channel_order.
         std: Then divides every channel.
         channel_order: 'rgb' or 'bgr'.
-        input_size: Height and width of the images that the config's test pipeline gives.
+        input_size: Height and width of the images that the config's test pipeline gives, or that were asked for.
         class_names: Names of the classes, empty where neither checkpoint nor data set has them.
+        short_side: Length that the shorter side is resized to first, in proportion. Default: None, not resized.
+        crop_size: Height and width of the middle that is cut out then. Default: None, not cut.
+        interpolation: How it is resized, by mmcv's name. Default: 'bilinear'.
+        resize_backend: By whose rule, 'cv2' (default) or 'pillow', which smooths when it shrinks.
+        other_step: The first step of the test pipeline that is none of these. Default: None, there is no other.
+        dynamic: Whether the file takes any batch and image size. Default: False.
     """
 
     mean: tuple[float, ...]
@@ -26,6 +32,12 @@ class Metadata:
     channel_order: str
     input_size: tuple[int, int]
     class_names: tuple[str, ...]
+    short_side: int | None = None
+    crop_size: tuple[int, int] | None = None
+    interpolation: str = 'bilinear'
+    resize_backend: str = 'cv2'
+    other_step: str | None = None
+    dynamic: bool = False
 
     def as_texts(self) -> dict[str, str]:
         """Return every value as JSON, for files that hold texts."""
@@ -33,7 +45,11 @@ class Metadata:
 
     @classmethod
     def from_texts(cls, texts: Mapping[str, str]) -> 'Metadata':
-        """Read what ``as_texts`` wrote."""
+        """Read what ``as_texts`` wrote.
+
+        Raises:
+            KeyError: if a value is missing.
+        """
         values = {key: json.loads(texts[key]) for key in cls.__dataclass_fields__}
         return cls(**{key: tuple(value) if isinstance(value, list) else value for key, value in values.items()})
 

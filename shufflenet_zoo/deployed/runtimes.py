@@ -4,6 +4,8 @@ All compute in float32 what is not quantized, whatever they would choose on the 
 """
 
 import json
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -91,3 +93,24 @@ def load_mnn(path: Path) -> Loaded:
         return np.array(module.forward([variable])[0].read())
 
     return Loaded(run, json.loads(module.get_info()['bizCode'] or '{}'))
+
+
+@dataclass(frozen=True)
+class Runtime:
+    """What runs the files of a suffix.
+
+    Attributes:
+        package: Its name for pip.
+        load: Loads a file.
+    """
+
+    package: str
+    load: Callable[[Path], Loaded]
+
+
+RUNTIMES = {
+    '.onnx': Runtime('onnxruntime', load_onnx),
+    '.xml': Runtime('openvino', load_openvino),
+    '.ncnn.param': Runtime('ncnn', load_ncnn),
+    '.mnn': Runtime('MNN', load_mnn),
+}

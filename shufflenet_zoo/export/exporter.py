@@ -3,7 +3,7 @@
 import importlib
 import os
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -85,6 +85,7 @@ def export(config: Config, checkpoint: str, options: ExportOptions) -> Exported:
     path = _destination(config, checkpoint, options.out, target.suffix)
     origin = _import(SOURCES[options.backend], f'--backend {options.backend}', _BACKEND_EXTRAS[options.backend])
     source = origin.open_source(config, checkpoint, options.deploy, options.input_size)
+    source = replace(source, metadata=replace(source.metadata, dynamic=options.dynamic))
     batches = origin.calibration_batches(config, options.calibration) if options.precision == 'int8' else []
     shape = Shape(source.in_channels, source.metadata.input_size, options.dynamic, source.min_size)
     try:

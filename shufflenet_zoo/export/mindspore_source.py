@@ -11,6 +11,7 @@ from mmengine.config import Config
 from shufflenet_zoo.deployed.metadata import Metadata
 from shufflenet_zoo.errors import ConfigError
 from shufflenet_zoo.export.contract import PHOTOGRAPHS, Source, check_trained
+from shufflenet_zoo.export.preparation import describe_steps
 from shufflenet_zoo.mindspore_impl.checkpoint import load_weights
 from shufflenet_zoo.mindspore_impl.classifier import build_classifier
 from shufflenet_zoo.mindspore_impl.data.datasets import choose_dataset, known_classes
@@ -55,6 +56,7 @@ def _metadata(
         channel_order='rgb' if preprocessor.to_rgb else 'bgr',
         input_size=input_size or _pipeline_size(config),
         class_names=class_names,
+        **describe_steps(config.test_dataloader.dataset.get('pipeline', ()), input_size),
     )
 
 

@@ -17,6 +17,7 @@ from shufflenet_zoo.backbones.loading import load_strictly
 from shufflenet_zoo.deployed.metadata import Metadata
 from shufflenet_zoo.errors import ArgumentError, ConfigError
 from shufflenet_zoo.export.contract import PHOTOGRAPHS, Source, check_trained
+from shufflenet_zoo.export.preparation import describe_steps
 from shufflenet_zoo.jobs.config import check_data
 from shufflenet_zoo.openmmlab.predictor import build_model, find_class_names, innermost_test_dataset
 from shufflenet_zoo.openmmlab.terminal import silence_known_warnings
@@ -87,6 +88,7 @@ def _metadata(config: Config, model: nn.Module, class_names: tuple[str, ...], si
         channel_order='rgb' if preprocessor.to_rgb else 'bgr',
         input_size=size or _pipeline_size(config, innermost_test_dataset(config)),
         class_names=class_names,
+        **describe_steps(innermost_test_dataset(config)['pipeline'], size),
     )
 
 

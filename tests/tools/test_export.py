@@ -1,12 +1,15 @@
 """tools/export.py with a trained classifier of the digits."""
 
+import json
 import sys
 
+import cv2
 import numpy as np
 import pytest
 import torch
 from helpers.tiny_job import write_config
 
+from shufflenet_zoo import deployed
 from shufflenet_zoo.data import digits
 from shufflenet_zoo.errors import DependencyError
 from shufflenet_zoo.export import exporter
@@ -42,7 +45,21 @@ def test_writes_a_file_that_classifies_as_the_test_tool(call, trained, tmp_path,
     assert (metadata.mean, metadata.std) == ((78,) * 3, (96,) * 3)
     assert metadata.channel_order == 'bgr' and metadata.class_names == digits.CLASSES
     assert metadata.input_size == (8, 8)
+    assert metadata.dynamic == bool(dynamic) and metadata.short_side is None
     assert_like_the_test_tool(call, config, checkpoint, tmp_path, loaded, metadata)
+    if name != 'torchscript':
+        assert_like_the_predict_tool(call, config, checkpoint, tmp_path, out)
+
+
+def assert_like_the_predict_tool(call, config, checkpoint, tmp_path, out) -> None:
+    picture = tmp_path / 'digit.png'
+    cv2.imwrite(str(picture), digits.load_split('test')[0][7])
+    status, output, errors = call('predict', config, checkpoint, picture, '--json', '--device', 'cpu')
+    assert status == 0, errors
+    expected = json.loads('\n'.join(output))[0]['predictions']
+    found = deployed.load(out)(picture)
+    assert [one.label for one in found] == [one['label'] for one in expected]
+    np.testing.assert_allclose([one.score for one in found], [one['score'] for one in expected], atol=1e-5)
 
 
 def assert_like_the_test_tool(call, config, checkpoint, tmp_path, loaded, metadata) -> None:
