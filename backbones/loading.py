@@ -11,14 +11,16 @@ from torch import Tensor, nn
 
 from shufflenet_zoo.arch import V1, Architecture
 from shufflenet_zoo.errors import CheckpointError, first_names
+from shufflenet_zoo.weights.content import Content
 from shufflenet_zoo.weights.convert import SHUFFLES, decode
 from shufflenet_zoo.weights.description import Description, check_wiring
 from shufflenet_zoo.weights.fetch import fetch_checkpoint
-from shufflenet_zoo.weights.file_torch import description_of, weights_of
-from shufflenet_zoo.weights.layouts import CANONICAL
+from shufflenet_zoo.weights.file_torch import description_of, to_state_dict, weights_of
+from shufflenet_zoo.weights.layouts import CANONICAL, OWN_LAYOUTS
 from shufflenet_zoo.weights.permutations import PermutationError
 from shufflenet_zoo.weights.recognise import identify
-from shufflenet_zoo.weights.subtree import layout_in
+from shufflenet_zoo.weights.subtree import layout_in, need_other_names
+from shufflenet_zoo.weights.zoo import content_in
 
 _COUNTER = 'num_batches_tracked'
 
@@ -37,8 +39,9 @@ def load_strictly(model: nn.Module, checkpoint: Mapping[str, Any], path: str | P
         CheckpointError: if it belongs to another network, a key is missing or unexpected, or a shape differs; the
             model is unchanged then.
     """
-    check_wiring(_architecture_in(model), description_of(checkpoint, path), path)
-    weights, own = weights_of(checkpoint), model.state_dict()
+    weights, said = _weights_for(model, checkpoint, path)
+    check_wiring(_architecture_in(model), said, path)
+    own = model.state_dict()
     if not all(isinstance(value, Tensor) for value in weights.values()):
         raise CheckpointError(
             f'checkpoint {path} holds no state dict; expected a dict of tensors, or one with such '
@@ -70,9 +73,10 @@ def load_fitting(model: nn.Module, checkpoint: Mapping[str, Any], path: str | Pa
     Raises:
         CheckpointError: if it belongs to another network, or has none of the model's weights.
     """
-    check_wiring(_architecture_in(model), description_of(checkpoint, path), path)
+    weights, said = _weights_for(model, checkpoint, path)
+    check_wiring(_architecture_in(model), said, path)
     prefix = next((f'{name}.' for name, module in model.named_modules() if _architecture_of(module) and name), '')
-    weights = {name: value for name, value in weights_of(checkpoint).items() if isinstance(value, Tensor)}
+    weights = {name: value for name, value in weights.items() if isinstance(value, Tensor)}
     _load_fitting(model, weights, path, stages=f'{prefix}layers.' if _architecture_in(model) else '')
 
 
@@ -96,7 +100,7 @@ def load_pretrained(backbone: nn.Module, checkpoint: str, prefix: str | None = N
     start = prefix or ''
     inside = {name.removeprefix(start): value for name, value in weights.items() if name.startswith(start)}
     outside = [name for name in weights if not name.startswith(start)]
-    if backbone.state_dict().keys() & inside.keys():
+    if layout_in(weights) != 'mindspore' and backbone.state_dict().keys() & inside.keys():
         check_wiring(backbone.architecture, description_of(content, checkpoint), checkpoint)
     else:
         inside = _convert(weights, backbone.architecture, description_of(content, checkpoint), checkpoint, prefix)
@@ -106,6 +110,18 @@ def load_pretrained(backbone: nn.Module, checkpoint: str, prefix: str | None = N
         print_log(
             f'checkpoint {checkpoint}: outside of the backbone and not used: {", ".join(outside)}', logger='current'
         )
+
+
+def _weights_for(
+    model: nn.Module, checkpoint: Mapping[str, Any], path: str | Path
+) -> tuple[Mapping[str, Any], Description | None]:
+    """Return the weights in a checkpoint by a model's names, and what they say about themselves."""
+    weights, said, architecture = weights_of(checkpoint), description_of(checkpoint, path), _architecture_in(model)
+    if architecture is None or not need_other_names(weights, model.state_dict().keys()):
+        return weights, said
+    arrays = {name: value.numpy(force=True) for name, value in weights.items() if isinstance(value, Tensor)}
+    content = content_in(Content(arrays, said), path, CANONICAL, architecture, _architecture_of(model) is None)
+    return to_state_dict(content.tensors), content.description
 
 
 def _architecture_of(module: nn.Module) -> Architecture | None:
@@ -129,13 +145,13 @@ def _convert(
     """Recognise another layout, or our own behind a prefix, and return the weights as a backbone has them."""
     arrays = {name: value.numpy(force=True) for name, value in weights.items()}
     try:
-        known = {'type': architecture.family}
-        if layout_in(arrays) == CANONICAL:
-            if prefix is not None:
-                raise CheckpointError(
-                    f'no name in it is of the backbone with prefix={prefix!r}, and it begins with '
-                    f'{next(iter(weights))}; give the prefix that its names have, or none'
-                )
+        known, layout = {'type': architecture.family}, layout_in(arrays)
+        if layout == CANONICAL and prefix is not None:
+            raise CheckpointError(
+                f'no name in it is of the backbone with prefix={prefix!r}, and it begins with {next(iter(weights))}; '
+                f'give the prefix that its names have, or none'
+            )
+        if layout in OWN_LAYOUTS:
             check_wiring(architecture, said, checkpoint)
             known |= architecture
         found = identify(arrays, backbone=known, part='backbone')

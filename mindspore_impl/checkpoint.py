@@ -12,7 +12,8 @@ from shufflenet_zoo.errors import CheckpointError, first_names
 from shufflenet_zoo.weights.content import Content, bfloat16
 from shufflenet_zoo.weights.description import Description, check_wiring
 from shufflenet_zoo.weights.files import read_content, write_content
-from shufflenet_zoo.weights.zoo import content_for, is_address
+from shufflenet_zoo.weights.subtree import need_other_names
+from shufflenet_zoo.weights.zoo import content_for, content_in, is_address
 
 SUFFIXES = ('.ckpt', '.safetensors')
 # The layout of this framework's own names.
@@ -22,8 +23,7 @@ LAYOUT = 'mindspore'
 def _check_suffix(path: Path) -> None:
     if path.suffix not in SUFFIXES:
         raise CheckpointError(
-            f'{path}: MindSpore loads and saves {" and ".join(SUFFIXES)} files; '
-            f'convert other weights first, with tools/convert_weights.py'
+            f'{path}: MindSpore saves {" and ".join(SUFFIXES)} files; tools/convert_weights.py makes others of them'
         )
 
 
@@ -63,8 +63,8 @@ def load_weights(cell: nn.Cell, path: str | Path, prefix: str = '') -> Descripti
 
     Args:
         cell: The network, or a part of it.
-        path: A .ckpt or .safetensors file with MindSpore's parameter names; 'zoo://' and a name of the index of
-            published weights; or a folder as save_pretrained writes it.
+        path: A weight file, of which one with other names than MindSpore's, such as a .pth, is converted on the way;
+            'zoo://' and a name of the index of published weights; or a folder as save_pretrained writes it.
         prefix: Loads only what begins with it, and takes it off the names; 'backbone.' loads a classifier's
             backbone into a backbone.
 
@@ -77,9 +77,11 @@ def load_weights(cell: nn.Cell, path: str | Path, prefix: str = '') -> Descripti
     """
     if is_address(path) or Path(path).is_dir():
         return load_content(cell, content_for(path, LAYOUT), path, prefix)
-    path = Path(path)
-    _check_suffix(path)
-    return load_content(cell, read_content(path), path, prefix)
+    content, architecture = read_content(path), architecture_in(cell)
+    names = {prefix + parameter.name.removeprefix(prefix) for parameter in cell.get_parameters()}
+    if architecture and need_other_names(content.tensors, names):
+        content = content_in(content, path, LAYOUT, architecture, classifier=bool(prefix) or not _is_backbone(cell))
+    return load_content(cell, content, path, prefix)
 
 
 def load_content(cell: nn.Cell, content: Content, path: str | Path, prefix: str = '') -> Description | None:
@@ -97,6 +99,11 @@ def load_content(cell: nn.Cell, content: Content, path: str | Path, prefix: str 
     for name, parameter in parameters.items():
         parameter.set_data(Tensor(np.array(arrays[name])))
     return content.description
+
+
+def _is_backbone(cell: nn.Cell) -> bool:
+    """Whether a cell is a backbone of ours rather than a network around one."""
+    return isinstance(getattr(cell, 'architecture', None), Architecture)
 
 
 def architecture_in(cell: nn.Cell) -> Architecture | None:

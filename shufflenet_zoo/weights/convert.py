@@ -38,6 +38,7 @@ class Weights:
         notes: What the user should know about how these weights were understood or converted, a line each.
         class_names: Names of the classes, empty where they are not known.
         preprocessing: What becomes of an image, as in Description.
+        left_out: Names of what is in the file besides.
     """
 
     layout: Layout
@@ -46,6 +47,7 @@ class Weights:
     notes: tuple[str, ...] = ()
     class_names: tuple[str, ...] = ()
     preprocessing: Mapping[str, Any] | None = None
+    left_out: tuple[str, ...] = ()
 
     @property
     def plan(self) -> Plan:

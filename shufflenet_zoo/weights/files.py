@@ -162,8 +162,22 @@ def read_weights(
         CheckpointError: if the file cannot be read, or does not hold one ShuffleNet.
         DependencyError: if the format needs a package that is not installed.
     """
-    path = Path(path)
-    content = read_content(path)
+    return recognise(read_content(path), path, layout, backbone, prefix, part)
+
+
+def recognise(
+    content: Content,
+    path: str | Path,
+    layout: str | None = None,
+    backbone: Mapping[str, Any] | None = None,
+    prefix: str | None = None,
+    part: str | None = None,
+) -> Weights:
+    """Recognise what was read of a file; see ``read_weights``.
+
+    Raises:
+        CheckpointError: if it does not hold one ShuffleNet.
+    """
     said = content.description
     known = ({'type': said.architecture.family, **said.architecture} if said else {}) | dict(backbone or {})
     try:

@@ -428,4 +428,5 @@ LAYOUTS = (
         options=_V2_ONLY_OURS | {'down_unit': 'keep', 'shuffle': 'interleave', 'pool_padding': 'symmetric'},
     ),
 )
+OWN_LAYOUTS = (CANONICAL, 'mindspore')
 LAYOUT_NAMES = tuple(dict.fromkeys(layout.name for layout in LAYOUTS))

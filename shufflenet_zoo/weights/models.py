@@ -91,7 +91,7 @@ def resolve_model(
     arguments |= backbone_arguments
     architecture = Architecture.of({'type': family, **arguments})
     if pretrained and not row:
-        weights = convert(read_for(pretrained, architecture), layout)
+        weights = convert(read_for(pretrained, architecture, 'backbone' if features_only else None), layout)
     if features_only:
         arguments.setdefault('out_indices', tuple(range(len(architecture.plan.stages))))
     return _request(family, arguments, num_classes, weights, row.name if row else str(pretrained or ''), features_only)

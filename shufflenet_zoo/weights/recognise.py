@@ -73,7 +73,7 @@ def identify(
         notes += (f'there is no {" and no ".join(absent)} in it',)
     if others:
         notes += (f'left out, not of the {part or "network"}: {subtree.summary(others)}',)
-    return replace(weights, tensors=own, notes=notes)
+    return replace(weights, tensors=own, notes=notes, left_out=tuple(others))
 
 
 class _Shapes:

@@ -1,7 +1,7 @@
 """Finding a network among tensors: in which layout its names are, behind which prefix, and what is there besides it."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -97,6 +97,14 @@ def layout_in(tensors: Mapping[str, np.ndarray]) -> str | None:
     """Return the name of the layout of the network among tensors, None where there is none or several have it."""
     names = {layouts[0].name for layouts in _find_all(tensors).values()}
     return names.pop() if len(names) == 1 else None
+
+
+def need_other_names(tensors: Mapping[str, np.ndarray], names: Container[str]) -> bool:
+    """Whether tensors are those of networks that we know, and none is named as in a network with the names."""
+    found = _find_all(tensors)
+    starts = ((prefix, _signature(layout)) for prefix, layouts in found.items() for layout in layouts)
+    fitting = (all(prefix + key in names for key in signature) for prefix, signature in starts)
+    return bool(found) and not any(fitting)
 
 
 def _find_all(tensors: Mapping[str, np.ndarray], name: str | None = None) -> dict[str, list[Layout]]:

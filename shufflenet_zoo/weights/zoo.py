@@ -1,5 +1,6 @@
 """Weights by name or by file, ready for a framework: downloaded, recognised, converted, described."""
 
+import logging
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -13,13 +14,16 @@ from shufflenet_zoo.weights.content import Content
 from shufflenet_zoo.weights.convert import Weights, convert
 from shufflenet_zoo.weights.description import check_wiring
 from shufflenet_zoo.weights.download import fetch
-from shufflenet_zoo.weights.files import read_content, read_weights
+from shufflenet_zoo.weights.files import read_content, read_weights, recognise
 from shufflenet_zoo.weights.index import SCHEME, PublishedWeights, get_weights
-from shufflenet_zoo.weights.layouts import HEAD
+from shufflenet_zoo.weights.layouts import HEAD, OWN_LAYOUTS
 from shufflenet_zoo.weights.recognise import PARTS, identify
+from shufflenet_zoo.weights.subtree import layout_in
 
 # Types of half precision, by numpy's names.
 _HALVES = ('float16', 'bfloat16')
+
+logger = logging.getLogger('shufflenet_zoo')
 
 
 def is_address(source: str | Path) -> bool:
@@ -72,17 +76,51 @@ def read_published(row: PublishedWeights, trust: bool = False) -> Weights:
     return replace(single_precision(found), class_names=row.class_names, preprocessing=row.preprocessing)
 
 
-def read_for(path: str | Path, architecture: Architecture) -> Weights:
+def read_for(path: str | Path, architecture: Architecture, part: str | None = None) -> Weights:
     """Read a weight file that is meant for a network; what neither file nor layout says is taken from the network.
+
+    Args:
+        path: The file.
+        architecture: The network.
+        part: As in ``read_any``.
 
     Raises:
         CheckpointError: as ``read_weights`` does.
     """
-    weights = read_weights(path)
-    if read_content(path).description is None and weights.layout.is_ours:
+    return _recognised_for(read_content(path), path, architecture, part)
+
+
+def _recognised_for(content: Content, path: str | Path, architecture: Architecture, part: str | None) -> Weights:
+    backbone = None
+    if content.description is None and layout_in(content.tensors) in OWN_LAYOUTS:
         check_wiring(architecture, None, path)  # says that it is unknown
-        weights = read_weights(path, backbone={'type': architecture.family, **architecture})
+        backbone = {'type': architecture.family, **architecture}
+    weights = recognise(content, path, backbone=backbone, part=part)
+    if weights.left_out:
+        logger.warning('%s: %s', path, weights.notes[-1])
     return weights
+
+
+def content_in(
+    content: Content, path: str | Path, layout: str, architecture: Architecture, classifier: bool = True
+) -> Content:
+    """Convert what was read of a file into the names that a network has.
+
+    Args:
+        content: The tensors and what the file says about them.
+        path: Named in messages.
+        layout: The layout of the network's names, 'openmmlab' or 'mindspore'.
+        architecture: The network; what neither file nor layout says is taken from it.
+        classifier: Whether it is a classifier rather than a backbone alone.
+
+    Raises:
+        CheckpointError: if it holds another network or several, or cannot be converted.
+    """
+    weights = _recognised_for(content, path, architecture, None if classifier else 'backbone')
+    converted = as_content(convert(weights, layout), classifier)
+    # The network's own arguments are no statement of the file.
+    unknown = content.description is None and weights.layout.is_ours
+    return Content(converted.tensors) if unknown else converted
 
 
 def single_precision(weights: Weights) -> Weights:

@@ -2,14 +2,19 @@
 
 import logging
 
+import numpy as np
 import pytest
 import torch
+from helpers.layout_weights import make_weights
 from helpers.signal import carry_signal
 from mmengine.logging import MMLogger
 
-from shufflenet_zoo.backbones import ShuffleNetV1, ShuffleNetV2
+from shufflenet_zoo.backbones import ShuffleNetV1, ShuffleNetV2, create_model
+from shufflenet_zoo.backbones.loading import load_fitting, load_strictly
 from shufflenet_zoo.errors import CheckpointError
+from shufflenet_zoo.weights import write_weights
 from shufflenet_zoo.weights.convert import convert
+from shufflenet_zoo.weights.fetch import fetch_checkpoint
 from shufflenet_zoo.weights.recognise import identify
 
 V1 = {'groups': 3, 'widen_factor': 0.5, 'stem_rule': 'megvii', 'out_indices': (0, 1, 2)}
@@ -174,3 +179,28 @@ def test_another_family_is_refused(prefix, tmp_path):
 def test_missing_file(tmp_path):
     with pytest.raises(CheckpointError, match=r'absent\.pth does not exist'):
         load(ShuffleNetV2, tmp_path / 'absent.pth', **V2)
+
+
+def test_files_of_mindspore_and_of_others_load_into_whole_models(tmp_path):
+    """Whatever the names in a file: strictly, fittingly and by init_cfg."""
+    own = make_weights('openmmlab', {'type': 'ShuffleNetV2', 'widen_factor': 0.5})
+    write_weights(tmp_path / 'described.ckpt', convert(own, 'mindspore'))
+    write_weights(tmp_path / 'bare.ckpt', convert(own, 'mindspore'))
+    (tmp_path / 'bare.ckpt.json').unlink()
+    theirs = convert(own, 'torchvision').tensors
+    torch.save(
+        {'net': {f'model.{key}': torch.from_numpy(value) for key, value in theirs.items()}}, tmp_path / 'tv.ckpt'
+    )
+    for name in ('described', 'bare', 'tv'):
+        path = tmp_path / f'{name}.ckpt'
+        for load_into in (load_strictly, load_fitting):
+            model = create_model('shufflenet_v2_0.5x', 7)
+            load_into(model, fetch_checkpoint(path), path)
+            state = model.state_dict()
+            assert all(np.array_equal(state[own.prefix(key) + key], value) for key, value in own.tensors.items())
+        state = load(ShuffleNetV2, path, **V2).state_dict()
+        assert all(np.array_equal(state[key], value) for key, value in own.tensors.items() if key in state)
+    with pytest.raises(CheckpointError, match=r"holds the weights of a backbone with .*pool_padding='symmetric'"):
+        load_strictly(create_model('shufflenet_v2_0.5x', 7, pool_padding='same'), fetch_checkpoint(path), path)
+    with pytest.raises(CheckpointError, match='no ShuffleNetV2 with'):
+        load_strictly(create_model('shufflenet_v2_1.0x', 7), fetch_checkpoint(tmp_path / 'bare.ckpt'), path)

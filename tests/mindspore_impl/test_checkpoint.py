@@ -118,8 +118,9 @@ def test_files_that_are_not_there_are_refused(path):
     assert_not_loaded(path, 'does not exist')
 
 
-def test_files_of_pytorch_are_refused_by_suffix(tmp_path):
-    assert_not_loaded(tmp_path / 'weights.pth', r'\.ckpt and \.safetensors')
+def test_files_of_pytorch_are_not_written(tmp_path):
+    with pytest.raises(CheckpointError, match=r'saves \.ckpt and \.safetensors'):
+        save_weights(Network(), tmp_path / 'weights.pth')
 
 
 def test_saving_replaces_the_file_or_leaves_it(path, monkeypatch):

@@ -7,11 +7,15 @@ import sys
 import mindspore as ms
 import numpy as np
 import pytest
+import torch
 from helpers.factories import WRONG_ARGUMENTS
+from helpers.layout_weights import make_weights
 
 from shufflenet_zoo.errors import ArgumentError, CheckpointError
-from shufflenet_zoo.mindspore_impl import create_model, save_weights
+from shufflenet_zoo.mindspore_impl import create_model, load_weights, save_weights
 from shufflenet_zoo.mindspore_impl.onednn import cpu_features
+from shufflenet_zoo.weights import convert, write_weights
+from shufflenet_zoo.weights.file_torch import to_state_dict
 
 _WITHOUT_TORCH = """
 import sys
@@ -69,6 +73,28 @@ def test_pretrained_weights(tmp_path, suffix):
         assert np.array_equal(one.asnumpy(), other.asnumpy())
     with pytest.raises(CheckpointError, match='holds the weights of ShuffleNetV2'):
         create_model('shufflenet_v1_g3_0.5x', num_classes=4, pretrained=path)
+
+
+def test_files_of_pytorch_are_converted_on_the_way(tmp_path):
+    own = make_weights('openmmlab', {'type': 'ShuffleNetV2', 'widen_factor': 0.5})
+    expected = convert(own, 'mindspore')
+    theirs = {f'model.{key}': value for key, value in convert(own, 'torchvision').tensors.items()}
+    torch.save({'state_dict': to_state_dict(theirs), 'hyper_parameters': {}}, tmp_path / 'lightning.ckpt')
+    write_weights(tmp_path / 'ours.pth', own)
+    named = {own.prefix(key) + key: value for key, value in own.tensors.items()}
+    torch.save(to_state_dict(named), tmp_path / 'b.pth')
+    for name in ('lightning.ckpt', 'ours.pth', 'b.pth'):
+        model = create_model('shufflenet_v2_0.5x', pretrained=tmp_path / name)
+        loaded = create_model('shufflenet_v2_0.5x', num_classes=7)
+        load_weights(loaded, tmp_path / name)
+        backbone = create_model('shufflenet_v2_0.5x', features_only=True)
+        load_weights(backbone, tmp_path / name)
+        for cell, prefix in ((model, True), (loaded, True), (backbone, False)):
+            for parameter in cell.get_parameters():
+                key = parameter.name.removeprefix('backbone.') if prefix else parameter.name
+                assert np.array_equal(parameter.asnumpy(), expected.tensors[key])
+    with pytest.raises(CheckpointError, match="pool_padding='symmetric'"):
+        load_weights(create_model('shufflenet_v2_0.5x', 7, pool_padding='same'), tmp_path / 'lightning.ckpt')
 
 
 def test_another_number_of_classes_keeps_the_backbone_and_says_so(tmp_path, caplog):
