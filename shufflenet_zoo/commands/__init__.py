@@ -11,6 +11,7 @@ COMMANDS = {
     'predict': 'classify images, or detect objects in them',
     'convert': 'convert weights from one layout and file format into another',
     'export': 'write a trained classifier into a file for an inference runtime',
+    'list': 'list the networks, and the weights that are published of them',
     'info': 'count parameters and multiply-adds',
     'verify': 'prove that networks compute the same in PyTorch and in MindSpore',
     'digits': 'write the handwritten digits as a folder of images',

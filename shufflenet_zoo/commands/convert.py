@@ -39,8 +39,14 @@ def parse_args() -> argparse.Namespace:
         metavar='KEY=VALUE',
         help='backbone arguments that weights do not show, such as shuffle_order=megvii',
     )
+    parser.add_argument(
+        '--half', action='store_true', help='round the weights to half precision, which halves the file'
+    )
     add_trust(parser)
-    return parser.parse_args()
+    args = parser.parse_args()
+    if args.half and args.verify:
+        parser.error('--half rounds the weights, so that --verify would not find the same; convert twice')
+    return args
 
 
 def parse_backbone(items: list[str]) -> dict:
@@ -72,6 +78,7 @@ def main() -> None:
         prefix=args.prefix,
         part=args.part,
         check=check,
+        half=args.half,
     )
     backbone = ', '.join(f'{key}={value!r}' for key, value in converted.architecture.reduced().items())
     print(f'{args.destination}: {len(converted.tensors)} tensors in layout {converted.layout.name}')

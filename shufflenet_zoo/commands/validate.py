@@ -2,6 +2,7 @@
 
 import argparse
 
+from shufflenet_zoo.commands.options import add_trust
 from shufflenet_zoo.jobs.backends import BACKENDS, load_backend
 
 
@@ -21,7 +22,7 @@ def parse_args() -> argparse.Namespace:
         'with the package, for weights of it)',
     )
     parser.add_argument('--csv', metavar='FILE', help='write the table there as well, anew after every network')
-    parser.add_argument('--trust', action='store_true', help='take published files of which no hash is known')
+    add_trust(parser)
     parser.add_argument('--device', choices=('cpu', 'cuda'), help='where to evaluate (default: what there is)')
     parser.add_argument('--backend', choices=tuple(BACKENDS), default='torch', help='framework (default: torch)')
     return parser.parse_args()
@@ -36,7 +37,7 @@ def main() -> None:
     load_backend(args.backend)
     results = []
     for source in sources:
-        results.append(validation.validate(source, args.data, args.backend, args.device, args.trust))
+        results.append(validation.validate(source, args.data, args.backend, args.device))
         if args.csv:
             validation.write_results(args.csv, results)
     print(validation.format_results(results))

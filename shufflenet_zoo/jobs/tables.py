@@ -9,3 +9,9 @@ def align(rows: Sequence[Sequence[str]]) -> str:
     return '\n'.join(
         '  '.join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
     )
+
+
+def markdown(rows: Sequence[Sequence[str]]) -> str:
+    """Return rows of cells, the first of them the heading, as a table of Markdown."""
+    heading, *others = (f'| {" | ".join(row)} |' for row in rows)
+    return '\n'.join([heading, f'|{"---|" * len(rows[0])}', *others])

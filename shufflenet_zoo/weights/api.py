@@ -9,7 +9,7 @@ from shufflenet_zoo.weights.convert import Weights, convert
 from shufflenet_zoo.weights.description import check_wiring
 from shufflenet_zoo.weights.files import read_content, write_weights
 from shufflenet_zoo.weights.layouts import CANONICAL
-from shufflenet_zoo.weights.zoo import read_any
+from shufflenet_zoo.weights.zoo import half_precision, read_any
 
 # The layout that a file is converted into if none is named.
 _DEFAULT_LAYOUTS = {'.ckpt': 'mindspore'}
@@ -26,6 +26,7 @@ def convert_file(
     prefix: str | None = None,
     part: str | None = None,
     check: Callable[[Weights, Weights], Found] | None = None,
+    half: bool = False,
 ) -> tuple[Weights, Found | None]:
     """Convert a weight file; the destination is written at once at the end, or not at all.
 
@@ -40,6 +41,7 @@ def convert_file(
             network.
         check: Called with the weights before and after, to raise an error if they differ; shufflenet_zoo.equivalence's
             ``verify_conversion`` runs both networks. Default: None, no check.
+        half: Whether to round the converted weights to half precision.
 
     Returns:
         The converted weights, and what the check returned.
@@ -51,6 +53,8 @@ def convert_file(
     weights = read_any(source, source_layout, backbone, prefix=prefix, part=part)
     converted = convert(weights, target_layout or _DEFAULT_LAYOUTS.get(Path(destination).suffix, CANONICAL))
     found = check(weights, converted) if check else None
+    if half:
+        converted = half_precision(converted)
     write_weights(destination, converted)
     return converted, found
 

@@ -77,7 +77,6 @@ def validate(
     data: str | Path | None = None,
     backend: str = 'torch',
     device: str | None = None,
-    trust: bool = False,
 ) -> Result:
     """Measure the accuracy of weights.
 
@@ -87,14 +86,13 @@ def validate(
             set that comes with the package, where the weights are of one.
         backend: 'torch' or 'mindspore'.
         device: 'cpu', 'cuda' or None, which takes what the framework finds.
-        trust: Whether published files without a hash will do.
     """
     row = get_weights(source) if is_address(source) else None
     name = (row.alias or row.name) if row else source
     published = (row.top1, row.top5) if row else (None, None)
     try:
         with tempfile.TemporaryDirectory() as folder:
-            measured, images = _measure(source, row, data, backend, device, trust, Path(folder))
+            measured, images = _measure(source, row, data, backend, device, Path(folder))
     except ShuffleNetZooError as error:
         return Result(name, published, reason=one_line(error))
     return Result(name, published, measured, images)
@@ -106,14 +104,13 @@ def _measure(
     data: str | Path | None,
     backend: str,
     device: str | None,
-    trust: bool,
     folder: Path,
 ) -> tuple[tuple[float | None, float | None], int]:
     if row:
         check_readable(row)
     # Before anything is downloaded in vain.
     dataset, annotations = _choose_data(row, data), folder / 'images.txt'
-    weights = single_precision(read_any(source, trust=trust))
+    weights = single_precision(read_any(source))
     config = config_of(weights, source, dataset)
     if data is None:
         images = len(digits.load_split(dataset['split'])[1])

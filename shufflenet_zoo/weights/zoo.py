@@ -132,6 +132,21 @@ def single_precision(weights: Weights) -> Weights:
     return replace(weights, tensors=tensors)
 
 
+def half_precision(weights: Weights) -> Weights:
+    """Return weights rounded to half precision; counters stay what they are.
+
+    Raises:
+        CheckpointError: if one is beyond its range.
+    """
+    tensors = {}
+    for name, array in weights.tensors.items():
+        with np.errstate(over='ignore'):  # it is told below
+            tensors[name] = array.astype(np.float16) if array.dtype == np.float32 else array
+        if not np.isfinite(tensors[name]).all():
+            raise CheckpointError(f'tensor {name} has values beyond the range of half precision; leave it in single')
+    return replace(weights, tensors=tensors)
+
+
 def content_for(source: str | Path, layout: str, trust: bool = False) -> Content:
     """Read weights and convert them into one of our layouts, with the names that a classifier has for them.
 

@@ -12,7 +12,9 @@ from helpers.layout_weights import make_weights
 from helpers.refusals import assert_refused
 from helpers.tiny_job import write_config
 
-from shufflenet_zoo.weights import convert_file
+from shufflenet_zoo.weights import convert_file, get_weights
+from shufflenet_zoo.weights.download import fetch
+from shufflenet_zoo.weights.files import read_content
 
 TOOL = Path(__file__).resolve().parents[2] / 'tools' / 'convert_weights.py'
 
@@ -34,6 +36,30 @@ def source(tmp_path_factory):
     path = tmp_path_factory.mktemp('source') / 'shufflenetv2_x0.5.pth'
     torch.save(torchvision.models.shufflenet_v2_x0_5(num_classes=10).state_dict(), path)
     return path
+
+
+def test_half_precision_is_that_of_the_shipped_files(convert, tmp_path):
+    """The last step of their recipe gives their tensors, but for BatchNorm's counters, which they lack."""
+    row = get_weights('shufflenet_v2_digits')
+    assert '--half' in row.recipe
+    assert convert(row.address, tmp_path / 'half.safetensors', '--half')[0] == 0
+    shipped, found = read_content(fetch(row)), read_content(tmp_path / 'half.safetensors')
+    assert all(name.endswith('num_batches_tracked') for name in found.tensors.keys() - shipped.tensors.keys())
+    for name, array in shipped.tensors.items():
+        assert array.dtype == found.tensors[name].dtype == np.float16
+        assert np.array_equal(array, found.tensors[name])
+    assert found.description == shipped.description
+
+
+def test_half_precision_has_a_range(convert, tmp_path):
+    weights = torchvision.models.shufflenet_v2_x0_5(num_classes=10).state_dict()
+    weights['fc.bias'][0] = 1e5
+    torch.save(weights, tmp_path / 'large.pth')
+    status, _, err = convert(tmp_path / 'large.pth', tmp_path / 'x.npz', '--half')
+    assert_refused(status, err, 'tensor head.fc.bias has values beyond the range of half precision')
+    status, _, err = convert(tmp_path / 'large.pth', tmp_path / 'x.npz', '--half', '--verify')
+    assert status == 2 and '--half rounds the weights' in err
+    assert not (tmp_path / 'x.npz').exists()
 
 
 def test_torchvision_to_both_frameworks_and_back(convert, source, tmp_path):
