@@ -14,25 +14,30 @@ FULL_STAMP := $(VENV)/.full-$(KEY)
 RUFF := $(firstword $(wildcard $(VENV)/bin/ruff) $(shell command -v ruff) $(VENV)/bin/ruff)
 
 .DELETE_ON_ERROR:
-.PHONY: help train test test-all lint bench verify detect
+.PHONY: help train test test-all test-faults lint bench verify detect
 
 help:
-	@echo 'make train     build $(VENV) for PyTorch classification and train configs/shufflenet_v1_g3.py'
-	@echo 'make test      complete $(VENV) and run every test but the slow ones'
-	@echo 'make test-all  the same with the slow ones'
-	@echo 'make lint      check the style of the code'
-	@echo 'make bench     measure the speed of every engine'
-	@echo 'make verify    prove that both frameworks compute the same, for every variant'
-	@echo 'make detect    train a detector of handwritten digits'
+	@echo 'make train        build $(VENV) for PyTorch classification and train configs/shufflenet_v1_g3.py'
+	@echo 'make test         complete $(VENV) and run every test but the slow ones'
+	@echo 'make test-all     the same with the slow ones'
+	@echo 'make test-faults  kill processes, fill disks and break data, and see that training says so and goes on'
+	@echo 'make lint         check the style of the code'
+	@echo 'make bench        measure the speed of every engine'
+	@echo 'make verify       prove that both frameworks compute the same, for every variant'
+	@echo 'make detect       train a detector of handwritten digits'
 
 train: $(TRAIN_STAMP)
 	$(PY) tools/train.py configs/shufflenet_v1_g3.py
 
 test: $(FULL_STAMP)
-	$(PY) -m pytest -n $(JOBS) --dist worksteal -m 'not slow'
+	$(PY) -m pytest -n $(JOBS) --dist worksteal -m 'not slow and not faults'
 
 test-all: $(FULL_STAMP)
-	$(PY) -m pytest -n $(JOBS) --dist worksteal
+	$(PY) -m pytest -n $(JOBS) --dist worksteal -m 'not faults'
+
+# One at a time: they wait for moments in a run, and fill disks.
+test-faults: $(FULL_STAMP)
+	$(PY) -m pytest tests/faults
 
 lint: | $(RUFF)
 	$(RUFF) check .

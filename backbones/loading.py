@@ -20,6 +20,7 @@ from shufflenet_zoo.weights.layouts import CANONICAL, OWN_LAYOUTS
 from shufflenet_zoo.weights.permutations import PermutationError
 from shufflenet_zoo.weights.recognise import identify
 from shufflenet_zoo.weights.subtree import layout_in, need_other_names
+from shufflenet_zoo.weights.values import STATISTICS, check_values
 from shufflenet_zoo.weights.zoo import content_in
 
 _COUNTER = 'num_batches_tracked'
@@ -36,8 +37,8 @@ def load_strictly(model: nn.Module, checkpoint: Mapping[str, Any], path: str | P
         path: Named in errors.
 
     Raises:
-        CheckpointError: if it belongs to another network, a key is missing or unexpected, or a shape differs; the
-            model is unchanged then.
+        CheckpointError: if it belongs to another network, a key is missing or unexpected, a shape differs, or a value
+            is not finite; the model is unchanged then.
     """
     weights, said = _weights_for(model, checkpoint, path)
     check_wiring(_architecture_in(model), said, path)
@@ -59,6 +60,7 @@ def load_strictly(model: nn.Module, checkpoint: Mapping[str, Any], path: str | P
             f'{"; ".join(filter(None, faults))}; give the checkpoint of this architecture or the '
             f'config it was trained with'
         )
+    _check_values(model, weights, path)
     model.load_state_dict(weights, strict=False)
 
 
@@ -71,7 +73,7 @@ def load_fitting(model: nn.Module, checkpoint: Mapping[str, Any], path: str | Pa
         path: Named in errors and in the log.
 
     Raises:
-        CheckpointError: if it belongs to another network, or has none of the model's weights.
+        CheckpointError: if it belongs to another network, has none of the model's weights, or a value is not finite.
     """
     weights, said = _weights_for(model, checkpoint, path)
     check_wiring(_architecture_in(model), said, path)
@@ -93,7 +95,8 @@ def load_pretrained(backbone: nn.Module, checkpoint: str, prefix: str | None = N
         map_location: Where tensors go first, as in torch.load.
 
     Raises:
-        CheckpointError: if the file is unreadable, none of its stages loads, or it belongs to another network.
+        CheckpointError: if the file is unreadable, none of its stages loads, it belongs to another network, or a value
+            is not finite.
     """
     content = fetch_checkpoint(checkpoint, map_location)
     weights = {name: value for name, value in weights_of(content).items() if isinstance(value, Tensor)}
@@ -182,7 +185,7 @@ def _load_fitting(model: nn.Module, weights: Mapping[str, Tensor], path: str | P
             chance.
 
     Raises:
-        CheckpointError: if none of them fits.
+        CheckpointError: if none of them fits, or a value of those is not finite.
     """
     own = model.state_dict()
     fitting = {name: value for name, value in weights.items() if name in own and value.shape == own[name].shape}
@@ -192,6 +195,7 @@ def _load_fitting(model: nn.Module, weights: Mapping[str, Tensor], path: str | P
         )
         part = 'the stages of the backbone' if stages else 'the model'
         raise CheckpointError(f'nothing of checkpoint {path} loads into {part}: {why}')
+    _check_values(model, fitting, path)
     model.load_state_dict(fitting, strict=False)
     missing = [name for name in own if name not in weights and not name.endswith(_COUNTER)]
     left_over = [name for name in weights if name not in own]
@@ -209,6 +213,20 @@ def _load_fitting(model: nn.Module, weights: Mapping[str, Tensor], path: str | P
         print_log(f'{loaded}; {"; ".join(faults)}', logger='current', level=logging.WARNING)
     else:
         print_log(loaded, logger='current')
+
+
+def _check_values(model: nn.Module, weights: Mapping[str, Tensor], path: str | Path) -> None:
+    """Check what a model learns of its weights; other buffers, such as a mask, may be infinite."""
+    learned = dict(model.named_parameters())
+    # numpy has no bfloat16; wider types are exact.
+    check_values(
+        (
+            (name, (value if value.element_size() >= 4 else value.float()).numpy(force=True))
+            for name, value in weights.items()
+            if name in learned or name.endswith(STATISTICS)
+        ),
+        path,
+    )
 
 
 def _resized(own: Mapping[str, Tensor], weights: Mapping[str, Tensor]) -> list[str]:

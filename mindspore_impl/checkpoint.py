@@ -13,6 +13,7 @@ from shufflenet_zoo.weights.content import Content, bfloat16
 from shufflenet_zoo.weights.description import Description, check_wiring
 from shufflenet_zoo.weights.files import read_content, write_content
 from shufflenet_zoo.weights.subtree import need_other_names
+from shufflenet_zoo.weights.values import check_values
 from shufflenet_zoo.weights.zoo import content_for, content_in, is_address
 
 SUFFIXES = ('.ckpt', '.safetensors')
@@ -73,7 +74,7 @@ def load_weights(cell: nn.Cell, path: str | Path, prefix: str = '') -> Descripti
 
     Raises:
         CheckpointError: if the file is missing or damaged, belongs to another network, or if a parameter is missing,
-            unknown, or of another shape or type; the cell is unchanged then.
+            unknown, or of another shape or type, or a value is not finite; the cell is unchanged then.
     """
     if is_address(path) or Path(path).is_dir():
         return load_content(cell, content_for(path, LAYOUT), path, prefix)
@@ -96,6 +97,7 @@ def load_content(cell: nn.Cell, content: Content, path: str | Path, prefix: str 
         raise CheckpointError(f'{path} holds no parameter whose name begins with {prefix!r}')
     parameters = {parameter.name.removeprefix(prefix): parameter for parameter in cell.get_parameters()}
     _check_fit(parameters, arrays, path)
+    check_values(arrays.items(), path)
     for name, parameter in parameters.items():
         parameter.set_data(Tensor(np.array(arrays[name])))
     return content.description

@@ -31,6 +31,10 @@ class DataError(ShuffleNetZooError):
     """A data set is missing, damaged, or does not fit the config."""
 
 
+class TrainingError(ShuffleNetZooError):
+    """A training cannot go on: its loss or its weights are not finite."""
+
+
 class DependencyError(ShuffleNetZooError):
     """A package that this command needs is not installed."""
 

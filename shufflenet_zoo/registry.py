@@ -27,6 +27,12 @@ HOOKS = Registry(
     scope=SCOPE,
     locations=['shufflenet_zoo.openmmlab.hooks'],
 )
+LOOPS = Registry(
+    'loop',
+    parent=mmengine_registry.LOOPS,
+    scope=SCOPE,
+    locations=['shufflenet_zoo.openmmlab.loops'],
+)
 OPTIM_WRAPPERS = Registry(
     'optim_wrapper',
     parent=mmengine_registry.OPTIM_WRAPPERS,

@@ -121,7 +121,8 @@ def check_top_keys(config: Config) -> None:
 def read_loop(config: Config) -> Loop:
     """Read ``train_cfg``."""
     section, key = config.train_cfg, 'train_cfg'
-    kind = choose(section, key, {'EpochBasedTrainLoop': True, 'IterBasedTrainLoop': False, '': None}, '')
+    kinds = {'EpochBasedTrainLoop': True, 'shufflenet_zoo.EpochBasedTrainLoop': True, 'IterBasedTrainLoop': False}
+    kind = choose(section, key, {**kinds, '': None}, '')
     by_epoch = section.get('by_epoch', True) if kind is None else kind
     unit = 'max_epochs' if by_epoch else 'max_iters'
     check_keys(section, key, ('by_epoch', unit, 'val_interval', 'val_begin'))

@@ -76,7 +76,12 @@ class TrainStep:
         optimizer: Updates the model.
         loss_scale: Factor on the loss in mixed precision; None: none.
         max_norm: The gradients' norm is clipped to it; None leaves them.
+
+    Attributes:
+        was_left_out: Whether the last update was left out because the gradients overflowed.
     """
+
+    was_left_out = False
 
     def __init__(
         self, model: nn.Cell, loss: nn.Cell, optimizer: Optimizer, loss_scale: LossScale | None, max_norm: float | None
@@ -106,7 +111,8 @@ class TrainStep:
         loss, norm, gradients = self._gradients(Tensor(images), Tensor(labels), Tensor(scale, ms.float32))
         norm = float(norm.asnumpy())
         is_finite = bool(np.isfinite(norm))
-        if is_finite or self.loss_scale is None:
+        self.was_left_out = not is_finite and self.loss_scale is not None
+        if not self.was_left_out:
             self.optimizer.step(gradients)
         if self.loss_scale:
             self.loss_scale.update(is_finite)

@@ -1,11 +1,12 @@
 """Trains and tests the models of config files in MindSpore."""
 
 import copy
+import math
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import mindspore as ms
 import mmengine
@@ -15,10 +16,19 @@ from mmengine.config import Config
 from scipy.special import softmax
 
 from shufflenet_zoo.atomic import replacing
+from shufflenet_zoo.errors import TrainingError
 from shufflenet_zoo.jobs.backends import TestOptions, TrainOptions
 from shufflenet_zoo.jobs.config import DATALOADERS, check_data
+from shufflenet_zoo.jobs.interruption import STEM, SignalRequest, heeding_signals, stopped_at
 from shufflenet_zoo.jobs.preflight import check_out, require_checkpoint, require_sections
-from shufflenet_zoo.jobs.workdir import attempted_start, choose_work_dir, latest_checkpoint, report_checkpoint
+from shufflenet_zoo.jobs.workdir import (
+    attempted_start,
+    choose_work_dir,
+    diverged,
+    latest_checkpoint,
+    note_last,
+    report_checkpoint,
+)
 from shufflenet_zoo.mindspore_impl.checkpoint import load_weights, save_weights
 from shufflenet_zoo.mindspore_impl.classifier import build_classifier
 from shufflenet_zoo.mindspore_impl.config_keys import check_keys, require
@@ -38,15 +48,16 @@ from shufflenet_zoo.mindspore_impl.training.training_state import (
     SUFFIX,
     Position,
     load_state,
-    note_last,
     remove_checkpoint,
     restore,
     save_state,
 )
 from shufflenet_zoo.weights.description import Description, describe_config, innermost
+from shufflenet_zoo.weights.values import fault_of
 
 # Both backends may train the same config: in one work directory each would overwrite the other's notes.
 _WORK_DIR_SUFFIX = '_mindspore'
+_MOMENT = f'{STEM}{SUFFIX}'
 
 
 def train(config: Config, options: TrainOptions) -> None:
@@ -66,11 +77,11 @@ def train(config: Config, options: TrainOptions) -> None:
         config.val_cfg = config.val_dataloader = config.val_evaluator = None
     _check_data(config, DATALOADERS[:2])
     work_dir = _choose_work_dir(config, options.work_dir)
-    with attempted_start(config, str(work_dir)) as attempt:
+    with heeding_signals() as request, attempted_start(config, str(work_dir)) as attempt:
         trainer = Trainer(config, options, work_dir)
         trainer.log = RunLog(config, work_dir, trainer.logging.window_size)
         attempt.succeeded = True
-        trainer.run()
+        trainer.run(request)
     report_checkpoint(config, work_dir, '--backend mindspore')
 
 
@@ -136,6 +147,7 @@ class Trainer:
     """
 
     log: RunLog
+    _lr = 0.0
 
     def __init__(self, config: Config, options: TrainOptions, work_dir: Path) -> None:
         self.work_dir = work_dir
@@ -195,14 +207,25 @@ class Trainer:
         }
         return {**parts, 'average': self.average.state()} if self.average else parts
 
-    def run(self) -> None:
-        """Train to the end."""
+    def run(self, request: SignalRequest) -> None:
+        """Train to the end.
+
+        Args:
+            request: What signals ask for; it is deferred to the end of an iteration.
+
+        Raises:
+            Interruption: at a signal, after the moment was saved.
+            TrainingError: if the loss or the weights are not finite.
+        """
+        self._request = request
+        request.is_deferred = True
         if self.position.iteration:
             self.log.say(f'resumed at iteration {self.position.iteration} of {self.max_iters}')
         if self.position.iteration < self.max_iters:
             self.log.say('the first iteration compiles the graph of the training and takes the longest')
         while self.position.iteration < self.max_iters:
             self._run_epoch()
+        request.is_deferred = False
         self.log.close()
 
     def _run_epoch(self) -> None:
@@ -218,14 +241,31 @@ class Trainer:
                 self.average.update(epoch, self.position.iteration)
             self.rates.step(by_epoch=False)
             self.position.iteration += 1
+            self._lr = rates[0]
+            if not math.isfinite(values['loss']) and not self._is_left_out():
+                raise self._diverged(f'the loss is {values["loss"]}')
             if self.loop.by_epoch and self.position.iteration % self.epoch_length == 0:
                 self.rates.step(by_epoch=True)
             self.log.record({'data_time': data_time, **values, 'time': time.perf_counter() - start})
             self._report_iteration(rates)
             self._after_iteration()
+            if signum := self._request.signum:
+                self._stop(signum)
             if self.position.iteration == self.max_iters:
                 return
             start = time.perf_counter()
+
+    def _diverged(self, what: str) -> TrainingError:
+        return diverged(what, self.position.iteration, self._lr, self.work_dir)
+
+    def _spoilt_parameter(self) -> str | None:
+        """Return the name of a parameter that is not finite, or None."""
+        return next((p.name for p in self.model.get_parameters() if fault_of(p.name, p.asnumpy())), None)
+
+    def _is_left_out(self) -> bool:
+        """Whether the loss scaler left out the iteration because it overflowed, which is no fault."""
+        # Below 1 it is not the scale that overflows.
+        return self.step.was_left_out and self.loss_scale.value >= 1 and self._spoilt_parameter() is None
 
     def _report_iteration(self, rates: list[float]) -> None:
         """Log an iteration where the logger's interval says so."""
@@ -258,13 +298,12 @@ class Trainer:
         """Validate and save where their intervals say so; validate first, so that a checkpoint knows the best."""
         is_end = self.position.iteration == self.max_iters
         count = self._count(self.loop.by_epoch)
-        if (
-            self.evaluator
+        validates = (
+            self.evaluator is not None
             and count is not None
             and count >= self.loop.val_begin
             and (count % self.loop.val_interval == 0 or is_end)
-        ):
-            self._validate()
+        )
         saving, count = self.saving, self._count(self.saving.by_epoch)
         is_due = (
             count is not None
@@ -272,7 +311,12 @@ class Trainer:
             and count >= saving.begin
             and ((count - saving.begin) % saving.interval == 0)
         )
-        if is_due or (is_end and saving.save_last):
+        saves = is_due or (is_end and saving.save_last)
+        if (validates or saves) and (spoilt := self._spoilt_parameter()):
+            raise self._diverged(f'{spoilt} is not finite')
+        if validates:
+            self._validate()
+        if saves:
             self._save()
 
     def _count(self, by_epoch: bool) -> int | None:
@@ -322,6 +366,20 @@ class Trainer:
         kept = [*(name for name in self.position.kept if name != path.name), path.name]
         outdated = kept[: -self.saving.max_keep] if self.saving.max_keep > 0 else []
         self.position.kept = kept[len(outdated) :]
+        self._write(path)
+        # A moment at which the training was stopped lies behind.
+        for name in (*outdated, _MOMENT):
+            remove_checkpoint(self.work_dir / name)
+
+    def _stop(self, signum: int) -> NoReturn:
+        """Save the moment, then end."""
+        path = self.work_dir / _MOMENT
+        self._write(path)
+        self.log.close()
+        raise stopped_at(signum, self.position.iteration, path)
+
+    def _write(self, path: Path) -> None:
+        """Write a checkpoint, then note it."""
         if self.average:
             self.position.average_steps = self.average.steps
         if self.loss_scale:
@@ -333,9 +391,7 @@ class Trainer:
         save_weights(self.model, path, self.description)
         if self.average:
             self.average.exchange()
-        note_last(self.work_dir, path)
-        for name in outdated:
-            remove_checkpoint(self.work_dir / name)
+        note_last(self.work_dir, path.absolute())
 
 
 def _describe(config: Config, class_names: Sequence[str]) -> Description | None:

@@ -10,10 +10,10 @@ from mindspore import Parameter, Tensor
 
 from shufflenet_zoo.atomic import replacing
 from shufflenet_zoo.errors import CheckpointError, first_names
-from shufflenet_zoo.jobs.workdir import NOTE
 from shufflenet_zoo.mindspore_impl.training.parameters import write
 from shufflenet_zoo.weights.content import open_archive
 from shufflenet_zoo.weights.files import sidecar_path
+from shufflenet_zoo.weights.values import check_values
 
 SUFFIX = '.ckpt'
 _STATE_SUFFIX = '.state.npz'
@@ -113,7 +113,8 @@ def restore(
         checkpoint: Named in errors.
 
     Raises:
-        CheckpointError: if the arrays are not exactly those of the parts; nothing is changed then.
+        CheckpointError: if the arrays are not exactly those of the parts, or a value is not finite; nothing is changed
+            then.
     """
     expected = {f'{part}/{name}': value for part, values in parts.items() for name, value in values.items()}
     odd = [
@@ -126,14 +127,9 @@ def restore(
             f'training state {state_path(checkpoint)} does not fit the config: {len(odd)} arrays '
             f'differ ({first_names(odd)}); resume with the config it was trained with'
         )
+    check_values(arrays.items(), state_path(checkpoint))
     for name, parameter in expected.items():
         write(parameter, Tensor(arrays[name]))
-
-
-def note_last(work_dir: str | Path, checkpoint: str | Path) -> None:
-    """Note which checkpoint a training saved last."""
-    with replacing(Path(work_dir) / NOTE) as note:
-        note.write_text(str(Path(checkpoint).absolute()))
 
 
 def remove_checkpoint(checkpoint: str | Path) -> None:

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from mmengine.config import Config
 
-from shufflenet_zoo.errors import ConfigError, DataError, ShuffleNetZooError
+from shufflenet_zoo.atomic import replacing
+from shufflenet_zoo.errors import ConfigError, DataError, ShuffleNetZooError, TrainingError
 from shufflenet_zoo.jobs.config import one_line
 
 # The file that names the last checkpoint, as mmengine calls it.
@@ -32,6 +33,12 @@ def latest_checkpoint(work_dir: str | Path) -> Path | None:
     return beside if beside.is_file() else recorded
 
 
+def note_last(work_dir: str | Path, checkpoint: str | Path) -> None:
+    """Note which checkpoint a training saved last, by the path that mmengine would note."""
+    with replacing(Path(work_dir) / NOTE) as note:
+        note.write_text(str(checkpoint))
+
+
 def report_checkpoint(config: Config, work_dir: str | Path, options: str = '') -> None:
     """Print where the checkpoint of a finished training is, and how to test it.
 
@@ -48,6 +55,23 @@ def report_checkpoint(config: Config, work_dir: str | Path, options: str = '') -
         checkpoint = checkpoint.relative_to(Path.cwd())
     command = f'python tools/test.py {config.filename} {checkpoint} {options}'.rstrip()
     print(f'done: the checkpoint is {checkpoint}; test it with: {command}')
+
+
+def diverged(what: str, iteration: int, lr: float, work_dir: str | Path) -> TrainingError:
+    """Return the error of a training whose numbers are no longer finite.
+
+    Args:
+        what: What is wrong, such as 'the loss is nan'.
+        iteration: The iteration after which it was seen, from 1.
+        lr: The learning rate of that iteration.
+        work_dir: The work directory, whose last checkpoint was saved before.
+    """
+    good = latest_checkpoint(work_dir)
+    return TrainingError(
+        f'{what} at iteration {iteration}, with learning rate {lr:g}: the training has diverged; lower the learning '
+        f'rate, or look for broken data; '
+        + (f'the last good checkpoint is {good}' if good else 'no checkpoint had been saved before')
+    )
 
 
 class Attempt:

@@ -54,6 +54,7 @@ def prepare_training(config: Config, options: TrainOptions, device: str) -> Conf
         config, DATALOADERS[:2], options.pin_memory and device != 'cpu', options.persistent_workers
     )
     _make_saving_safe(config)
+    _make_resumable(config)
     return config
 
 
@@ -162,6 +163,18 @@ def _make_saving_safe(config: Config) -> None:
     if isinstance(hook, Mapping) and hook.get('type') in ('CheckpointHook', 'mmengine.CheckpointHook'):
         hook['type'] = 'shufflenet_zoo.CheckpointHook'
     config.default_hooks = hooks
+
+
+def _make_resumable(config: Config) -> None:
+    """Replace mmengine's loop over epochs by ours, which goes on in the middle of one."""
+    loop = config.train_cfg
+    is_ours = loop.get('by_epoch') is True or loop.get('type') in (
+        'EpochBasedTrainLoop',
+        'mmengine.EpochBasedTrainLoop',
+    )
+    if is_ours and 'runner_type' not in config:
+        loop.pop('by_epoch', None)
+        loop['type'] = 'shufflenet_zoo.EpochBasedTrainLoop'
 
 
 def _enable_drawing(config: Config, options: TestOptions) -> None:

@@ -24,9 +24,11 @@ from shufflenet_zoo.atomic import replacing
 from shufflenet_zoo.backbones.loading import load_fitting, load_strictly
 from shufflenet_zoo.errors import ConfigError
 from shufflenet_zoo.jobs.backends import TestOptions, TrainOptions
+from shufflenet_zoo.jobs.interruption import heeding_signals
 from shufflenet_zoo.jobs.preflight import check_out, require_checkpoint
 from shufflenet_zoo.jobs.workdir import Attempt, attempted_start, report_checkpoint
 from shufflenet_zoo.openmmlab.checkpoint import make_readable, restore_logs
+from shufflenet_zoo.openmmlab.hooks import StopHook
 from shufflenet_zoo.openmmlab.prepare import (
     is_detection,
     prepare_testing,
@@ -133,9 +135,11 @@ def train(config: Config, options: TrainOptions) -> None:
     silence_known_warnings()
     device = choose_device(options.device)
     prepared = prepare_training(config, options, device)
-    with attempted_start(config, prepared.work_dir) as attempt:
+    with heeding_signals() as request, attempted_start(config, prepared.work_dir) as attempt:
         _init_distributed(options.launcher, device)
         runner = _build_runner(prepared, attempt)
+        if isinstance(runner, Runner):
+            runner.register_hook(StopHook(request))
         runner.train()
     if is_main_process():
         report_checkpoint(config, prepared.work_dir)

@@ -6,6 +6,7 @@ however many workers load the data. So every sample and every iteration gets a s
 
 import random
 from collections.abc import Iterator
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -80,6 +81,7 @@ class SeededSampler(_Delegate, Sampler):
         self._wrapped = DATA_SAMPLERS.build(sampler, default_args={'dataset': dataset, 'seed': seed})
         self.base_seed = base_seed
         self.epoch = 0
+        self._done = 0
 
     def set_epoch(self, epoch: int) -> None:
         """Tell which epoch comes next."""
@@ -87,8 +89,13 @@ class SeededSampler(_Delegate, Sampler):
         if hasattr(self._wrapped, 'set_epoch'):
             self._wrapped.set_epoch(epoch)
 
+    def skip(self, count: int) -> None:
+        """Leave out so many samples at the beginning of the next epoch."""
+        self._done = count
+
     def __iter__(self) -> Iterator[int]:
-        for position, index in enumerate(self._wrapped):
+        done, self._done = self._done, 0
+        for position, index in islice(enumerate(self._wrapped), done, None):
             draw = _Draw(index)
             draw.seed = derive_seed(self.base_seed, SAMPLE_STREAM, get_rank(), self.epoch, position)
             yield draw

@@ -22,6 +22,7 @@ from shufflenet_zoo.weights.layouts import (
     entries,
 )
 from shufflenet_zoo.weights.permutations import PermutationError
+from shufflenet_zoo.weights.values import fault_of, is_float
 
 # The argument that names the shuffle.
 SHUFFLES = {V1: 'shuffle_order', V2: 'shuffle'}
@@ -201,7 +202,7 @@ def decode(weights: Weights, plan: Plan) -> dict[str, np.ndarray]:
     """Return the canonical tensors of weights, with their channels in the order of a plan.
 
     Raises:
-        CheckpointError: if a tensor is missing, left over, of another shape, not of floating point or not finite.
+        CheckpointError: if a tensor is missing, left over, of another shape, not of floating point or spoilt.
     """
     layout = own_structure(weights)
     present = _present_entries(entries(layout, plan, head_classes(weights)), weights)
@@ -288,19 +289,14 @@ def _check_tensors(present: list[Entry], weights: Weights) -> None:
             f'the weights do not fit layout {weights.layout.name!r} with '
             f'{weights.architecture}: {"; ".join(filter(None, faults))}{hint}'
         )
-    for key in expected:
+    for key, entry in expected.items():
         array = weights.tensors.get(key)
         if array is None or key.endswith(COUNTER):
             continue
         if not is_float(array.dtype):
             raise CheckpointError(f'tensor {key} is of type {array.dtype}; weights must be floating point')
-        if not np.isfinite(array).all():
-            raise CheckpointError(f'tensor {key} has values that are not finite (NaN or infinite); the file is spoilt')
-
-
-def is_float(dtype: np.dtype) -> bool:
-    """Whether a type is one of floating point; bfloat16 is one that numpy itself does not know."""
-    return dtype.kind == 'f' or dtype.name == 'bfloat16'
+        if fault := fault_of(entry.key, array):
+            raise CheckpointError(f'tensor {key} {fault}; the file is spoilt')
 
 
 def _count(names: list[str], what: str) -> str:

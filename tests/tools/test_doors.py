@@ -13,7 +13,7 @@ from helpers.tiny_job import write_config
 from shufflenet_zoo.weights import convert, convert_file, write_weights
 from shufflenet_zoo.weights.content import Content
 from shufflenet_zoo.weights.file_torch import read_checkpoint
-from shufflenet_zoo.weights.files import write_content
+from shufflenet_zoo.weights.files import read_content, write_content
 
 # megvii's eight groups keep their shuffle order, without which equal shapes would load and compute nonsense.
 MEGVII = {'type': 'ShuffleNetV1', 'groups': 8, 'widen_factor': 0.5, 'stem_rule': 'megvii', 'shuffle_order': 'megvii'}
@@ -68,6 +68,28 @@ def command(door, backend, folder, config, backend_is_named=True):
 def test_weights_of_another_wiring_are_refused(door, backend, files, refused, tmp_path):
     config = write_config(tmp_path / 'paper.py', extra=BACKBONE.format(order='paper'))
     refused(*command(door, backend, files, config), words=('ours', "shuffle_order='megvii' (the network has 'paper')"))
+
+
+def spoil(files, folder, kind, value) -> None:
+    """Copy the files, with one value that no trained network has."""
+    shutil.copy(files / 'image.png', folder)
+    for suffix, names in (('.pth', (kind,)), ('.ckpt', (kind, kind.replace('running_var', 'moving_variance')))):
+        content = read_content(files / f'ours{suffix}')
+        tensors = {name: array.copy() for name, array in content.tensors.items()}
+        next(array for name, array in tensors.items() if name.endswith(names)).flat[0] = value
+        write_content(folder / f'ours{suffix}', Content(tensors, content.description))
+
+
+@pytest.mark.parametrize('backend', ['torch', 'mindspore'])
+@pytest.mark.parametrize(
+    ('door', 'kind', 'value'),
+    [*((door, 'weight', np.nan) for door in DOORS), ('test', 'weight', np.inf), ('test', 'running_var', -1.0)],
+)
+def test_spoilt_weights_are_refused(door, kind, value, backend, files, refused, tmp_path):
+    (tmp_path / 'spoilt').mkdir()
+    spoil(files, tmp_path / 'spoilt', kind, value)
+    config = write_config(tmp_path / 'megvii.py', extra=BACKBONE.format(order='megvii'))
+    refused(*command(door, backend, tmp_path / 'spoilt', config), words=('ours', 'is spoilt: ', 'saved before'))
 
 
 @pytest.mark.parametrize('backend', ['torch', 'mindspore'])
