@@ -12,12 +12,12 @@ import mindspore as ms
 import mmengine
 import numpy as np
 import pytest
+from helpers.tiny_net import replace_networks
 from mindspore import nn
 
 from shufflenet_zoo.errors import CheckpointError, ConfigError, DataError, ShuffleNetZooError
 from shufflenet_zoo.jobs.backends import TestOptions, TrainOptions
 from shufflenet_zoo.jobs.config import load_config
-from shufflenet_zoo.mindspore_impl.losses import CrossEntropyLoss
 from shufflenet_zoo.mindspore_impl.training import trainer
 from shufflenet_zoo.mindspore_impl.training.training_state import state_path
 
@@ -44,22 +44,9 @@ randomness = dict(seed=3)
 """
 
 
-class Net(nn.Cell):
-    """A convolution, a BatchNorm and a linear layer."""
-
-    def __init__(self):
-        super().__init__()
-        self.conv = nn.Conv2d(3, 8, 3, pad_mode='pad', padding=1, weight_init='normal')
-        self.bn = nn.BatchNorm2d(8, momentum=0.9)
-        self.fc = nn.Dense(8, 10)
-
-    def construct(self, x):
-        return self.fc(nn.ReLU()(self.bn(self.conv(x))).mean((2, 3)))
-
-
 def _enter(folder, monkeypatch):
     """Work in a folder, with the tiny network in place of every other."""
-    monkeypatch.setattr(trainer, 'build_classifier', lambda model: (Net(), CrossEntropyLoss()))
+    replace_networks(monkeypatch.setattr)
     monkeypatch.chdir(folder)
 
 
@@ -442,16 +429,16 @@ DRIVER = """
 import sys
 import time
 sys.path.insert(0, {tests!r})
-from test_trainer import CrossEntropyLoss, Net, trainer
+from helpers.tiny_net import replace_networks, trainer
 from shufflenet_zoo.jobs.config import load_config
 from shufflenet_zoo.jobs.backends import TrainOptions
-trainer.build_classifier = lambda model: (Net(), CrossEntropyLoss())
+replace_networks()
 trainer.train(load_config('tiny.py'), TrainOptions(work_dir=sys.argv[1], resume=sys.argv[2] or None))
 """
 
 
 def _start(work_dir, resume=''):
-    driver = DRIVER.format(tests=str(Path(__file__).parent))
+    driver = DRIVER.format(tests=str(Path(__file__).parents[2]))
     return subprocess.Popen(
         [sys.executable, '-c', driver, work_dir, resume], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
     )
