@@ -3,8 +3,8 @@
 Importing this package imports neither torch nor mindspore.
 """
 
-from shufflenet_zoo import model_hub
+from shufflenet_zoo import announce
 
 __version__ = '0.1.0'
 
-model_hub.install()
+announce.install()

@@ -11,7 +11,7 @@ ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = 'shufflenet_zoo'
 # From the foundation up: a module imports from rooms below its own, and from its own.
 FLOORS = (
-    ('model_hub',),
+    ('announce',),
     ('errors', 'registry', 'atomic', '__init__'),
     ('arch',),
     ('data', 'jobs', 'deployed'),
@@ -32,7 +32,7 @@ NEIGHBOURS = {
     ('benchmark', 'export'),
 }
 # Rooms that a machine with one of the frameworks, or with none, can import.
-FRAMEWORKLESS = ('model_hub', 'arch', 'weights', 'jobs', 'data', 'deployed', 'errors', 'registry', 'atomic', '__init__')
+FRAMEWORKLESS = ('announce', 'arch', 'weights', 'jobs', 'data', 'deployed', 'errors', 'registry', 'atomic', '__init__')
 FRAMEWORKS = ('torch', 'torchvision', 'mmcv', 'mmpretrain', 'mmdet', 'mindspore')
 # mmengine's own modules that import torch.
 TORCH_PARTS = ('mmengine.runner', 'mmengine.model', 'mmengine.hooks', 'mmengine.optim', 'mmengine.dist')

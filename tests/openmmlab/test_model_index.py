@@ -13,12 +13,13 @@ from helpers.server import serving
 from helpers.signal import carry_signal
 from helpers.tiny_job import ROOT
 from helpers.zoo_server import publish
+from mmengine.config import Config
 from mmengine.registry import MODELS
 from mmpretrain.apis.model import ModelHub
 from modelindex.load_model_index import load
 from torch.utils.flop_counter import FlopCounterMode
 
-from shufflenet_zoo import model_hub
+from shufflenet_zoo import announce
 from shufflenet_zoo.arch import Architecture
 from shufflenet_zoo.data import digits
 from shufflenet_zoo.jobs.config import load_config
@@ -110,9 +111,17 @@ def test_mmpretrain_loads_other_publishers_weights(tmp_path, monkeypatch):
 def test_registering_again_is_harmless(monkeypatch):
     """Both packages are imported, ours first; as if ours came second, and then once more."""
     before = dict(ModelHub._models_dict)
-    assert not any(type(finder).__module__ == model_hub.__name__ for finder in sys.meta_path)
     monkeypatch.setattr(ModelHub, '_models_dict', {name: info for name, info in before.items() if name not in ROWS})
     for _ in range(2):
-        model_hub.install()
+        announce.install()
+        assert sum(type(finder).__module__ == announce.__name__ for finder in sys.meta_path) == 1
         assert ModelHub._models_dict.keys() == before.keys()
         assert {ModelHub._models_dict[name].weights for name in ROWS} == {row.address for row in ROWS.values()}
+
+
+def test_shipped_configs_are_bases_of_others(tmp_path):
+    path = tmp_path / 'mine.py'
+    path.write_text("_base_ = 'shufflenet_zoo::imagenet/shufflenet-v2-1x_in1k.py'\ntrain_cfg = dict(max_epochs=3)\n")
+    config = Config.fromfile(path)
+    assert config.train_cfg.max_epochs == 3
+    assert config.model == Config.fromfile(ROOT / 'configs/imagenet/shufflenet-v2-1x_in1k.py').model
