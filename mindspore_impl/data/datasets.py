@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from shufflenet_zoo.data import digits
-from shufflenet_zoo.data.folders import IMAGE_SUFFIXES
+from shufflenet_zoo.data.folders import IMAGE_SUFFIXES, read_folder
 from shufflenet_zoo.errors import DataError
 from shufflenet_zoo.mindspore_impl.config_keys import check_keys, choose, require
 
@@ -104,6 +104,12 @@ def _build_digits(config: Mapping[str, Any], key: str) -> ImageDataset:
     check_keys(config, key, ('split', *_COMMON_KEYS))
     images, labels = digits.load_split(config.get('split', 'train'))
     return ImageDataset(images, labels, len(digits.CLASSES), digits.CLASSES)
+
+
+def _build_image_folder(config: Mapping[str, Any], key: str) -> ImageDataset:
+    check_keys(config, key, ('data_root', 'split', *_COMMON_KEYS))
+    found = read_folder(config.get('data_root') or '', config.get('split', 'train'))
+    return ImageDataset(found.paths, found.labels, len(found.class_names), found.class_names)
 
 
 def _build_folder(config: Mapping[str, Any], key: str) -> ImageDataset:
@@ -215,6 +221,7 @@ def _build_cifar(config: Mapping[str, Any], key: str) -> ImageDataset:
 
 _KINDS = {
     'shufflenet_zoo.Digits': _build_digits,
+    'shufflenet_zoo.ImageFolder': _build_image_folder,
     'CIFAR10': _build_cifar,
     'CIFAR100': _build_cifar,
     'ImageNet': _build_imagenet,

@@ -18,7 +18,7 @@ from scipy.special import softmax
 from shufflenet_zoo.atomic import replacing
 from shufflenet_zoo.errors import TrainingError
 from shufflenet_zoo.jobs.backends import TestOptions, TrainOptions
-from shufflenet_zoo.jobs.config import DATALOADERS, check_data
+from shufflenet_zoo.jobs.datasets import DATALOADERS, check_data
 from shufflenet_zoo.jobs.interruption import STEM, SignalRequest, heeding_signals, stopped_at
 from shufflenet_zoo.jobs.preflight import check_out, require_checkpoint, require_sections
 from shufflenet_zoo.jobs.workdir import (

@@ -19,6 +19,16 @@ def add_cfg_options(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_data(parser: argparse.ArgumentParser) -> None:
+    """Add --data, for ``load_config``."""
+    parser.add_argument(
+        '--data',
+        metavar='DIR',
+        help="folder of the data, in place of the config's; those in configs/folder take any with a folder of images "
+        'for every class',
+    )
+
+
 def add_trust(parser: argparse.ArgumentParser) -> None:
     """Add --trust, which holds for the whole process."""
     parser.add_argument('--trust', action=_Trust, help='take published files of which no hash is known')

@@ -3,7 +3,7 @@
 import argparse
 import os
 
-from shufflenet_zoo.commands.options import add_backend, add_cfg_options, add_trust, choose_backend
+from shufflenet_zoo.commands.options import add_backend, add_cfg_options, add_data, add_trust, choose_backend
 from shufflenet_zoo.jobs.backends import LAUNCHERS, TestOptions, load_backend
 
 
@@ -20,6 +20,7 @@ def parse_args() -> argparse.Namespace:
         help='what goes into --out: metrics (.json, .yaml, .pkl) or predictions (.pkl; the default)',
     )
     add_cfg_options(parser)
+    add_data(parser)
     parser.add_argument('--amp', action='store_true', help='evaluate in mixed precision')
     parser.add_argument('--show-dir', metavar='DIR', help='draw predictions into images there')
     parser.add_argument('--show', action='store_true', help='show predictions in a window')
@@ -44,7 +45,7 @@ def main() -> None:
     os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
     from shufflenet_zoo.jobs.config import load_config, parse_overrides  # takes a second: after the options are checked
 
-    config = load_config(args.config, parse_overrides(args.cfg_options))
+    config = load_config(args.config, parse_overrides(args.cfg_options), args.data)
     options = TestOptions(
         work_dir=args.work_dir,
         out=args.out,

@@ -3,7 +3,7 @@
 import argparse
 import os
 
-from shufflenet_zoo.commands.options import add_cfg_options, add_trust
+from shufflenet_zoo.commands.options import add_cfg_options, add_data, add_trust
 from shufflenet_zoo.jobs.backends import BACKENDS, LAUNCHERS, TrainOptions, load_backend
 
 
@@ -25,6 +25,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--no-pin-memory', action='store_true', help='do not pin the memory of batches')
     parser.add_argument('--no-persistent-workers', action='store_true', help='start data workers anew every epoch')
     add_cfg_options(parser)
+    add_data(parser)
     parser.add_argument('--launcher', choices=LAUNCHERS, default='none', help='how distributed training was started')
     parser.add_argument('--local_rank', '--local-rank', type=int, default=0, help='set by the launcher')
     parser.add_argument('--device', choices=('cpu', 'cuda'), help='where to train (default: what there is)')
@@ -39,7 +40,7 @@ def main() -> None:
     os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
     from shufflenet_zoo.jobs.config import load_config, parse_overrides  # takes a second: after the options are checked
 
-    config = load_config(args.config, parse_overrides(args.cfg_options))
+    config = load_config(args.config, parse_overrides(args.cfg_options), args.data)
     options = TrainOptions(
         work_dir=args.work_dir,
         resume=args.resume,

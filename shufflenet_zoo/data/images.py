@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from PIL import Image, ImageOps
 
-from shufflenet_zoo.data.folders import IMAGE_SUFFIXES
+from shufflenet_zoo.data.folders import IMAGE_SUFFIXES, find_images_below
 from shufflenet_zoo.errors import DataError
 
 # What mmcv lays behind a grey picture with alpha, so that black things in it are seen.
@@ -47,7 +47,7 @@ def find_images(names: Sequence[str]) -> list[str]:
 
 def _find(name: str) -> Iterator[str]:
     if Path(name).is_dir():
-        found = [str(path) for path in sorted(Path(name).rglob('*')) if _is_image(path)]
+        found = [str(path) for path in find_images_below(Path(name))]
         if not found:
             raise DataError(f'folder {name} has no image ({", ".join(IMAGE_SUFFIXES)})')
     elif glob.has_magic(name) and not Path(name).exists():
@@ -57,10 +57,6 @@ def _find(name: str) -> Iterator[str]:
     else:
         found = [name]
     yield from found
-
-
-def _is_image(path: Path) -> bool:
-    return path.name.lower().endswith(IMAGE_SUFFIXES) and not path.name.startswith('.') and path.is_file()
 
 
 def read_image(path: str, backend: str = 'cv2') -> np.ndarray:

@@ -18,7 +18,7 @@ from shufflenet_zoo.deployed.metadata import Metadata
 from shufflenet_zoo.errors import ArgumentError, ConfigError
 from shufflenet_zoo.export.contract import PHOTOGRAPHS, Source, check_trained
 from shufflenet_zoo.export.preparation import describe_steps
-from shufflenet_zoo.jobs.config import check_data
+from shufflenet_zoo.jobs.datasets import check_data
 from shufflenet_zoo.openmmlab.predictor import build_model, find_class_names, innermost_test_dataset
 from shufflenet_zoo.openmmlab.terminal import silence_known_warnings
 from shufflenet_zoo.weights.fetch import fetch_checkpoint

@@ -6,7 +6,7 @@ Needs mmengine's Config only; neither torch nor mindspore.
 import argparse
 import difflib
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,14 +14,12 @@ from mmengine.config import Config, DictAction
 
 from shufflenet_zoo.arch import SCOPE, feature_channels
 from shufflenet_zoo.arch.architecture import family_of
-from shufflenet_zoo.errors import ArgumentError, ConfigError, DataError
+from shufflenet_zoo.errors import ArgumentError, ConfigError
+from shufflenet_zoo.jobs.datasets import DATALOADERS, as_list, use_data
 from shufflenet_zoo.jobs.shipped import find_config
 
 # The value of `in_channels` in a neck or head that stands for "what comes out of the part before".
 AUTO = 'auto'
-# Data sets that download or make their files where they are missing.
-SELF_LOADING_DATASETS = ('CIFAR10', 'CIFAR100', 'MNIST', 'FashionMNIST', 'DigitsDetection')
-DATALOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
 # Top-level keys that the runners read; --cfg-options may set them though the config file does not.
 RUNNER_KEYS = frozenset(
     (
@@ -63,15 +61,17 @@ RUNNER_KEYS = frozenset(
 )
 
 
-def load_config(path: str | Path, overrides: Mapping[str, Any] | None = None) -> Config:
+def load_config(path: str | Path, overrides: Mapping[str, Any] | None = None, data: str | None = None) -> Config:
     """Read a config file, apply overrides and fill in the channels that are 'auto'.
 
     Args:
         path: The config file, or the name of a shipped config.
         overrides: Values by dotted key, as in ``{'train_cfg.max_epochs': 3}``; they replace the file's.
+        data: The folder of the data, in place of that in the file. Default: None, the file's.
 
     Raises:
         ConfigError: if the file is missing or damaged, or an override does not fit it.
+        DataError: if there is no such folder of data.
     """
     path = find_config(path)
     try:
@@ -81,6 +81,8 @@ def load_config(path: str | Path, overrides: Mapping[str, Any] | None = None) ->
             config = Config.fromfile(path)
     except Exception as error:  # a config is code: whatever it raises is the config's fault
         raise ConfigError(f'config file {path} cannot be read: {type(error).__name__}: {one_line(error)}') from error
+    if data is not None:
+        use_data(config, data)
     _apply_overrides(config, overrides or {})
     fill_channels(config)
     return config
@@ -160,7 +162,7 @@ def fill_channels(config: Config) -> None:
     """
     model = config.get('model') or {}
     for name in ('neck', 'head', 'bbox_head', 'rpn_head'):
-        for part in _as_list(model.get(name)):
+        for part in as_list(model.get(name)):
             if isinstance(part, Mapping) and part.get('in_channels') == AUTO:
                 channels = _backbone_channels(config, name)
                 part['in_channels'] = channels if name == 'neck' else channels[-1]
@@ -186,12 +188,6 @@ def _check_channels(config: Config, model: Mapping) -> None:
         )
 
 
-def _as_list(value: Any) -> list:
-    if value is None:
-        return []
-    return list(value) if isinstance(value, (list, tuple)) else [value]
-
-
 def _backbone_channels(config: Config, name: str) -> list[int]:
     backbone = config.model.get('backbone') or {}
     try:
@@ -204,48 +200,3 @@ def _backbone_channels(config: Config, name: str) -> list[int]:
         return feature_channels(backbone)
     except ArgumentError as error:
         raise ConfigError(f'{config.filename}: model.backbone: {error}') from error
-
-
-def check_data(config: Config, fields: tuple[str, ...]) -> None:
-    """Check that the folders and files that the dataloaders name exist.
-
-    Args:
-        config: The config.
-        fields: Which of DATALOADERS will be used.
-
-    Raises:
-        DataError: if one is missing.
-    """
-    for field in fields:
-        for key, dataset in iterate_datasets(config.get(field), field):
-            if str(dataset['type']).rpartition('.')[2] in SELF_LOADING_DATASETS:
-                continue
-            for path in _data_paths(dataset):
-                if not path.exists():
-                    raise DataError(
-                        f'data of {key} is not there: {path} does not exist; put the data set there or '
-                        f'name its place with --cfg-options {key}.data_root=...'
-                    )
-
-
-def iterate_datasets(node: Any, key: str) -> Iterator[tuple[str, Mapping]]:
-    """Yield every innermost dataset config under a dataloader, with its dotted key."""
-    if not isinstance(node, Mapping):
-        return
-    inner = [(f'{key}.dataset', node['dataset'])] if 'dataset' in node else []
-    inner += [(f'{key}.datasets.{i}', dataset) for i, dataset in enumerate(_as_list(node.get('datasets')))]
-    if not inner and 'type' in node:
-        yield key, node
-    for inner_key, dataset in inner:
-        yield from iterate_datasets(dataset, inner_key)
-
-
-def _data_paths(dataset: Mapping) -> Iterator[Path]:
-    """Yield the local paths that a dataset config names, the outermost first."""
-    root = dataset.get('data_root') or ''
-    prefix = dataset.get('data_prefix') or ''
-    prefixes = prefix.values() if isinstance(prefix, Mapping) else [prefix]
-    for part in ('', *prefixes, dataset.get('ann_file') or ''):
-        path = (Path(root) / part).expanduser() if isinstance(part, str) else None
-        if path and str(path) != '.' and '://' not in f'{root}{part}' and ':/' not in str(path):
-            yield path

@@ -8,7 +8,8 @@ from typing import Any
 from mmengine.config import Config
 
 from shufflenet_zoo.errors import ConfigError, DataError, DependencyError, first_names
-from shufflenet_zoo.jobs.config import iterate_datasets, one_line
+from shufflenet_zoo.jobs.config import one_line
+from shufflenet_zoo.jobs.datasets import iterate_datasets
 
 _COCO_PARTS = ('images', 'annotations', 'categories')
 

@@ -6,6 +6,7 @@ from typing import Any
 from mmpretrain.datasets import BaseDataset
 
 from shufflenet_zoo.data import digits
+from shufflenet_zoo.data.folders import read_folder
 from shufflenet_zoo.registry import DATASETS
 
 
@@ -41,3 +42,33 @@ class Digits(BaseDataset):
     def extra_repr(self) -> list[str]:
         """Return what distinguishes this data set in its representation."""
         return [f'Split: \t{self.split}']
+
+
+@DATASETS.register_module()
+class ImageFolder(BaseDataset):
+    """Any folder of images, with a folder for every class: ``root/<class>/*.jpg``; the classes are those found.
+
+    Args:
+        split: 'train', 'val' or 'all'. The folder's own train/ and val/ or test/ where it has them; else a fifth of
+            every class is 'val', the same images every time. Default: 'train'.
+        data_root: The folder.
+        pipeline: Transforms of mmpretrain.
+        **kwargs: Further arguments of mmpretrain's BaseDataset.
+
+    Raises:
+        DataError: if there is no such folder or split, or a class has no image.
+    """
+
+    def __init__(self, split: str = 'train', data_root: str = '', pipeline: Sequence[Any] = (), **kwargs: Any) -> None:
+        self.split = split
+        super().__init__(ann_file='', data_root=data_root, pipeline=pipeline, test_mode=split != 'train', **kwargs)
+
+    def load_data_list(self) -> list[dict]:
+        """Return one dict per image."""
+        found = read_folder(self.data_root, self.split)
+        self._metainfo.setdefault('classes', found.class_names)
+        return [{'img_path': path, 'gt_label': label} for path, label in zip(found.paths, found.labels, strict=True)]
+
+    def extra_repr(self) -> list[str]:
+        """Return what distinguishes this data set in its representation."""
+        return [f'Root of dataset: \t{self.data_root}', f'Split: \t{self.split}']

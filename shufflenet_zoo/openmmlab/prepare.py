@@ -9,7 +9,7 @@ from mmengine.config import Config, ConfigDict
 
 from shufflenet_zoo.errors import ConfigError
 from shufflenet_zoo.jobs.backends import TestOptions, TrainOptions
-from shufflenet_zoo.jobs.config import DATALOADERS, check_data
+from shufflenet_zoo.jobs.datasets import DATALOADERS, check_data
 from shufflenet_zoo.jobs.preflight import require_sections
 from shufflenet_zoo.jobs.workdir import choose_work_dir, latest_checkpoint
 from shufflenet_zoo.openmmlab.annotations import check_detection

@@ -5,7 +5,8 @@ import ast
 import pytest
 
 from shufflenet_zoo.errors import ConfigError, DataError
-from shufflenet_zoo.jobs.config import check_data, load_config, parse_overrides
+from shufflenet_zoo.jobs.config import load_config, parse_overrides
+from shufflenet_zoo.jobs.datasets import check_data
 
 MODEL = """
 model = dict(
