@@ -14,7 +14,7 @@ FLOORS = (
     ('announce',),
     ('errors', 'registry', 'atomic', '__init__'),
     ('arch',),
-    ('data', 'jobs', 'deployed'),
+    ('data', 'jobs', 'deployed', 'figures'),
     ('weights',),
     ('backbones', 'mindspore_impl', 'mindspore_impl.data'),
     ('openmmlab', 'mindspore_impl.training'),
@@ -27,12 +27,25 @@ NEIGHBOURS = {
     ('jobs', 'data'),
     ('deployed', 'data'),
     ('deployed', 'jobs'),
+    ('figures', 'jobs'),
     ('mindspore_impl.data', 'mindspore_impl'),
     ('equivalence', 'export'),
     ('benchmark', 'export'),
 }
 # Rooms that a machine with one of the frameworks, or with none, can import.
-FRAMEWORKLESS = ('announce', 'arch', 'weights', 'jobs', 'data', 'deployed', 'errors', 'registry', 'atomic', '__init__')
+FRAMEWORKLESS = (
+    'announce',
+    'arch',
+    'weights',
+    'jobs',
+    'data',
+    'figures',
+    'deployed',
+    'errors',
+    'registry',
+    'atomic',
+    '__init__',
+)
 FRAMEWORKS = ('torch', 'torchvision', 'mmcv', 'mmpretrain', 'mmdet', 'mindspore')
 # mmengine's own modules that import torch.
 TORCH_PARTS = ('mmengine.runner', 'mmengine.model', 'mmengine.hooks', 'mmengine.optim', 'mmengine.dist')

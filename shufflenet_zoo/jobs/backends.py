@@ -14,6 +14,11 @@ PREDICTORS = {
     'torch': 'shufflenet_zoo.openmmlab.predictor',
     'mindspore': 'shufflenet_zoo.mindspore_impl.training.predictor',
 }
+# Each module has respond(...), augment(...) and find_evidence(...), which figures are drawn from.
+INSPECTORS = {
+    'torch': 'shufflenet_zoo.openmmlab.inspection',
+    'mindspore': 'shufflenet_zoo.mindspore_impl.training.inspection',
+}
 LAUNCHERS = ('none', 'pytorch', 'slurm', 'mpi')
 
 
@@ -99,7 +104,7 @@ def load_backend(name: str, modules: Mapping[str, str] = BACKENDS) -> ModuleType
 
     Args:
         name: The framework, a key of modules.
-        modules: What is to be done, BACKENDS (train and test) or PREDICTORS.
+        modules: What is to be done, BACKENDS (train and test), PREDICTORS or INSPECTORS.
 
     Raises:
         DependencyError: if a package that it needs is not installed.

@@ -1,8 +1,9 @@
 """Predictions of mmpretrain's classifiers and mmdet's detectors for image files."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import torch
 from mmengine.config import Config
 from mmengine.dataset import Compose, pseudo_collate
@@ -47,14 +48,12 @@ def predict(config: Config, checkpoint: str, images: Sequence[str], options: Pre
     model = build_model(config).to(device).eval()
     load_strictly(model, content, checkpoint)
     dataset = innermost_test_dataset(config)
-    pipeline = Compose([step for step in dataset['pipeline'] if _name(step) not in _LOADING])
+    pipeline = image_pipeline(dataset)
     classes = find_class_names(content, checkpoint, dataset)
     predictions = []
-    for number, (path, image) in enumerate(zip(images, arrays, strict=True)):
-        size = image.shape[:2]
-        packed = pipeline({'img': image, 'img_path': path, 'img_id': number, 'img_shape': size, 'ori_shape': size})
+    for path, image in zip(images, arrays, strict=True):
         with torch.no_grad():
-            (sample,) = model.test_step(pseudo_collate([packed]))
+            (sample,) = model.test_step(pipeline(image, path))
         predictions.append(Prediction(path, image, _findings(sample, classes, options)))
     return predictions
 
@@ -80,6 +79,18 @@ def innermost_test_dataset(config: Config) -> Mapping[str, Any]:
     if not dataset or 'pipeline' not in dataset:
         raise ConfigError(f'{config.filename} has no test_dataloader.dataset.pipeline, which would prepare the images')
     return dataset
+
+
+def image_pipeline(dataset: Mapping[str, Any]) -> Callable[[np.ndarray, str], dict[str, Any]]:
+    """Return what makes a batch of one from an image and its path, by the pipeline of a data set."""
+    pipeline = Compose([step for step in dataset['pipeline'] if _name(step) not in _LOADING])
+
+    def prepare(image: np.ndarray, path: str) -> dict[str, Any]:
+        size = image.shape[:2]
+        packed = pipeline({'img': image, 'img_path': path, 'img_id': 0, 'img_shape': size, 'ori_shape': size})
+        return pseudo_collate([packed])
+
+    return prepare
 
 
 def _name(step: Any) -> str:

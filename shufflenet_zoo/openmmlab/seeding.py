@@ -19,7 +19,8 @@ from torch.utils.data import Dataset, Sampler
 from shufflenet_zoo.jobs.seeds import ITERATION_STREAM, SAMPLE_STREAM, derive_seed
 
 
-def _seed_all(seed: int) -> None:
+def seed_all(seed: int) -> None:
+    """Seed every source of random numbers that augmentations and models draw from."""
     random.seed(seed)
     np.random.seed(seed)
     torch.manual_seed(seed)
@@ -63,7 +64,7 @@ class SeededDataset(_Delegate, Dataset):
 
     def __getitem__(self, index: int) -> Any:
         if isinstance(index, _Draw):
-            _seed_all(index.seed)
+            seed_all(index.seed)
         return self._wrapped[int(index)]
 
 
@@ -108,4 +109,4 @@ class IterationSeedHook(Hook):
 
     def before_train_iter(self, runner: Any, batch_idx: int, data_batch: Any = None) -> None:
         """Seed by the number of the iteration."""
-        _seed_all(derive_seed(runner.seed, ITERATION_STREAM, get_rank(), runner.iter))
+        seed_all(derive_seed(runner.seed, ITERATION_STREAM, get_rank(), runner.iter))
