@@ -81,11 +81,23 @@ def load_config(path: str | Path, overrides: Mapping[str, Any] | None = None, da
             config = Config.fromfile(path)
     except Exception as error:  # a config is code: whatever it raises is the config's fault
         raise ConfigError(f'config file {path} cannot be read: {type(error).__name__}: {one_line(error)}') from error
+    _leave_scope(config._cfg_dict)
     if data is not None:
         use_data(config, data)
     _apply_overrides(config, overrides or {})
     fill_channels(config)
     return config
+
+
+def _leave_scope(node: Any) -> None:
+    """Take our scope from what mmengine inherited of shufflenet_zoo::..., whose types are mmpretrain's or mmdet's."""
+    if isinstance(node, dict):
+        if node.get('_scope_') == SCOPE:
+            del node['_scope_']
+        node = list(node.values())
+    if isinstance(node, (list, tuple)):
+        for inner in node:
+            _leave_scope(inner)
 
 
 def parse_overrides(pairs: Sequence[str]) -> dict[str, Any]:
