@@ -48,6 +48,15 @@ def test_channels_are_those_of_the_built_backbone(path):
     assert model.head.in_channels == maps[-1].shape[1]
 
 
+@pytest.mark.parametrize('path', LEAVES, ids=lambda path: path.stem)
+def test_an_epoch_can_be_all(path):
+    """Schedules bear any length of training."""
+    pytest.importorskip('torch')
+    from helpers.schedules import rates
+
+    assert all(0 <= rate <= 1 for rate in rates(load(path), epochs=1))
+
+
 def test_other_runners_read_them_too():
     """What only our tools fill in is in no shipped config."""
     assert not [path.name for path in CONFIGS.rglob('*.py') if repr(AUTO) in path.read_text()]

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from helpers.schedules import rates
 from helpers.tiny_coco import ONE_OF_EACH, shrink
 from helpers.tiny_job import ROOT
 from mmdet.registry import MODELS
@@ -63,9 +64,11 @@ def check_levels(model):
 
 @pytest.mark.parametrize('name', CONFIGS)
 def test_builds_and_its_parts_fit(name):
-    """The backbone's maps go through neck and head; without memory or arithmetic, on the meta device."""
+    """The backbone's maps go through neck and head, without memory or arithmetic; an epoch can be all of a training."""
     register_all_modules()
-    config = load_config(FOLDER / name).model
+    whole = load_config(FOLDER / name)
+    assert all(0 <= rate <= 1 for rate in rates(whole, epochs=1))
+    config = whole.model
     check_levels(config)
     with torch.device('meta'):
         model = MODELS.build(config)
