@@ -48,8 +48,9 @@ _TASK = 'Image Classification'
 
 
 def listed_weights() -> list[PublishedWeights]:
-    """Return the published classifiers that can be read, by name."""
-    rows = (row for row in published_weights() if row.part == 'classifier' and not row.refused)
+    """Return the published classifiers that can be read, and checked by a hash, by name."""
+    checked = (row for row in published_weights() if row.hash or row.file)
+    rows = (row for row in checked if row.part == 'classifier' and not row.refused)
     return sorted(rows, key=lambda row: row.name)
 
 

@@ -40,6 +40,7 @@ class Weights:
         class_names: Names of the classes, empty where they are not known.
         preprocessing: What becomes of an image, as in Description.
         left_out: Names of what is in the file besides.
+        act_cfg: The activation's config where it is known; None: what the weights show, PReLU or else ReLU.
     """
 
     layout: Layout
@@ -49,6 +50,7 @@ class Weights:
     class_names: tuple[str, ...] = ()
     preprocessing: Mapping[str, Any] | None = None
     left_out: tuple[str, ...] = ()
+    act_cfg: Mapping[str, Any] | None = None
 
     @property
     def plan(self) -> Plan:
@@ -62,8 +64,8 @@ class Weights:
     @property
     def description(self) -> Description:
         """What a file of these weights says about itself."""
-        slopes = {'type': 'PReLU'} if self.has_slopes else None
-        return Description(self.architecture, self.layout.name, slopes, self.class_names, self.preprocessing)
+        act_cfg = self.act_cfg or ({'type': 'PReLU'} if self.has_slopes else None)
+        return Description(self.architecture, self.layout.name, act_cfg, self.class_names, self.preprocessing)
 
     def prefix(self, key: str) -> str:
         """What goes before a tensor's name in a file."""
@@ -187,7 +189,9 @@ def _holders(weights: Weights) -> str:
 def head_classes(weights: Weights) -> int | None:
     """Return the classes of the classifier in the weights, None where they have none."""
     weight = weights.tensors.get(f'{weights.layout.head}.weight')
-    return None if weight is None else (*weight.shape, 0)[0]
+    if weight is None:
+        return None
+    return (weight.T if weights.layout.head_transposed else weight).shape[0] if weight.ndim else 0
 
 
 def part_names(weights: Weights) -> dict[str, set[str]]:
@@ -213,7 +217,7 @@ def decode(weights: Weights, plan: Plan) -> dict[str, np.ndarray]:
         if not parts:
             continue
         joined = parts[0] if len(parts) == 1 else np.concatenate(parts)
-        canonical[entry.key] = _permuted(joined, entry.index)
+        canonical[entry.key] = _permuted(joined.T if entry.transposed else joined, entry.index)
     if f'{HEAD}.weight' in canonical and not layout.head_bias:
         weight = canonical[f'{HEAD}.weight']
         canonical[f'{HEAD}.bias'] = np.zeros(weight.shape[0], weight.dtype)
@@ -236,6 +240,7 @@ def encode(canonical: Mapping[str, np.ndarray], layout: Layout, plan: Plan) -> d
                 tensors[entry.keys[0]] = np.zeros((), np.int64)
             continue
         array = _permuted(array, entry.index, inverse=True)
+        array = array.T if entry.transposed else array
         pieces = np.split(array, len(entry.keys)) if len(entry.keys) > 1 else [array]
         tensors |= {key: np.array(piece, order='C') for key, piece in zip(entry.keys, pieces, strict=True)}
     left = [key for key in canonical if key not in used and not key.endswith(COUNTER)]

@@ -29,7 +29,7 @@ class Description:
     Attributes:
         architecture: The network.
         layout: Name of the layout.
-        act_cfg: The activation's config where it has weights (PReLU), else None.
+        act_cfg: The activation's config where it has weights (PReLU) or is known to be no ReLU, else None.
         class_names: Names of the classes, empty where they are not known.
         preprocessing: What becomes of an image: 'mean' and 'std' in grey levels and 'to_rgb' as in a config's
             data_preprocessor, and 'pipeline', the test transforms. None where it is not known.

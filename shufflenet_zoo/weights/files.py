@@ -11,7 +11,15 @@ from typing import Any
 
 from shufflenet_zoo.atomic import replacing
 from shufflenet_zoo.errors import ArgumentError, CheckpointError, first_names
-from shufflenet_zoo.weights import description, file_ckpt, file_folder, file_npz, file_safetensors, file_torch
+from shufflenet_zoo.weights import (
+    description,
+    file_ckpt,
+    file_folder,
+    file_npz,
+    file_pickle,
+    file_safetensors,
+    file_torch,
+)
 from shufflenet_zoo.weights.content import Content, open_archive
 from shufflenet_zoo.weights.convert import Weights
 from shufflenet_zoo.weights.description import Description
@@ -29,9 +37,11 @@ _FORMATS: dict[str, ModuleType] = {
 }
 # What is read, by the first bytes; zip archives and safetensors files are told by more than these.
 _BEGINNINGS: tuple[tuple[bytes, ModuleType], ...] = (
-    *((bytes((0x80, protocol)), file_torch) for protocol in range(2, 6)),  # a pickle
+    *((bytes((0x80, protocol)), file_pickle) for protocol in range(2, 6)),
     (b'\n', file_ckpt),  # the first field of a protocol buffer
 )
+# The number that begins PyTorch's files from before its zip archives, within a first pickle.
+_OLD_TORCH = bytes.fromhex('6cfc9c46f9206aa85019')
 _ZIP = b'PK\x03\x04'
 _ZIPPED: tuple[tuple[str, ModuleType], ...] = (('data.pkl', file_torch), ('.npy', file_npz))
 # What people bring instead of weights, by the first bytes, and what would be right.
@@ -78,6 +88,8 @@ def format_of(path: str | Path) -> ModuleType:
         return file_safetensors
     if start.startswith(_ZIP):
         return _zipped_format(path)
+    if _OLD_TORCH in start:
+        return file_torch
     for beginning, module in _BEGINNINGS:
         if start.startswith(beginning):
             return module
@@ -184,7 +196,9 @@ def recognise(
         weights = identify(content.tensors, layout or (said.layout if said else None), known, prefix, part)
     except (ArgumentError, CheckpointError) as error:
         raise CheckpointError(f'{path}: {error}') from error
-    return replace(weights, class_names=said.class_names, preprocessing=said.preprocessing) if said else weights
+    if said is None:
+        return weights
+    return replace(weights, class_names=said.class_names, preprocessing=said.preprocessing, act_cfg=said.act_cfg)
 
 
 def write_weights(path: str | Path, weights: Weights) -> None:

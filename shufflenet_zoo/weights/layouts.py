@@ -6,7 +6,8 @@ whether its channels run backwards. ``entries`` turns a layout and a plan into o
 from which both directions of a conversion follow.
 
 Sources: the installed packages' own state dicts (mmpretrain 1.2.0, torchvision 0.24.1, pytorchcv 0.0.74,
-mindcv 0.3.0), github.com/megvii-model/ShuffleNet-Series, and MindSpore's ShuffleNet tutorial.
+mindcv 0.3.0), those of PaddleClas 2.6.0 and FastestDet, github.com/megvii-model/ShuffleNet-Series, and MindSpore's
+ShuffleNet tutorial.
 """
 
 from collections.abc import Iterator, Mapping
@@ -23,6 +24,7 @@ CANONICAL = 'openmmlab'
 
 # Parameters of a normalisation in canonical order.
 TORCH_NORM = ('weight', 'bias', 'running_mean', 'running_var')
+PADDLE_NORM = ('weight', 'bias', '_mean', '_variance')
 MINDSPORE_NORM = ('gamma', 'beta', 'moving_mean', 'moving_variance')
 COUNTER = 'num_batches_tracked'
 HEAD = 'head.fc'
@@ -49,10 +51,12 @@ class Layout:
         family: The backbone class that holds the weights, V1 or V2.
         modules: (convolution, normalisation) by part: 'conv1', the convolutions of a unit by their canonical names,
             and LAST_CONV. Placeholders: {stage} as the paper counts (2, 3, 4), {block} = stages from 1, {unit} from 0,
-            {unit1} from 1, {index} = units of all stages from 0. None: our own names.
+            {unit1} from 1, {index} = units of all stages from 0, {second} = '_2' in a stage's first unit, which has two
+            branches, else ''. None: our own names.
         norm: The normalisation's parameters in the order of TORCH_NORM.
         head: The classifier's module.
         head_bias: Whether the classifier has a bias.
+        head_transposed: Whether the classifier's weight has a column rather than a row for every class.
         options: Backbone arguments that the structure fixes; V1's 'shuffle_order' and V2's 'shuffle' are those that
             channel permutations may bridge.
         early_shuffle: Whether V1 shuffles before the depthwise convolution rather than after it.
@@ -67,6 +71,7 @@ class Layout:
     norm: tuple[str, str, str, str] = TORCH_NORM
     head: str = HEAD
     head_bias: bool = True
+    head_transposed: bool = False
     options: Mapping[str, Any] = field(default_factory=dict)
     early_shuffle: bool = False
     reversed: bool = False
@@ -102,6 +107,7 @@ class Layout:
                         'unit': int(unit),
                         'unit1': int(unit) + 1,
                         'index': index,
+                        'second': '' if int(unit) else '_2',
                     }
             conv_module, norm_module = (module.format(**fields) for module in self.modules[part])
             yield name, conv, conv_module, norm_module
@@ -119,6 +125,7 @@ class Entry:
             canonical tensor; None: the same order.
         part: 'backbone', LAST_CONV or HEAD: a file has all or none of a part's entries.
         optional: Whether the tensor may be missing although its part is there.
+        transposed: Whether the layout keeps the matrix transposed.
     """
 
     key: str
@@ -127,10 +134,13 @@ class Entry:
     index: np.ndarray | None = None
     part: str = 'backbone'
     optional: bool = False
+    transposed: bool = False
 
     @property
     def key_shape(self) -> tuple[int, ...] | None:
         """The shape of each of the layout's tensors."""
+        if self.shape and self.transposed:
+            return self.shape[::-1]
         return (self.shape[0] // len(self.keys), *self.shape[1:]) if self.shape else self.shape
 
 
@@ -182,7 +192,9 @@ def entries(layout: Layout, plan: Plan, num_classes: int | None) -> list[Entry]:
     features = plan.last_conv.out_channels if plan.last_conv else plan.stages[-1][-1].out_channels
     weight, bias = (None, None) if num_classes is None else ((num_classes, features), (num_classes,))
     index = _head_index(num_classes, orders.of_head())
-    listed.append(Entry(f'{HEAD}.weight', (f'{layout.head}.weight',), weight, index, HEAD))
+    listed.append(
+        Entry(f'{HEAD}.weight', (f'{layout.head}.weight',), weight, index, HEAD, transposed=layout.head_transposed)
+    )
     if layout.head_bias:
         listed.append(Entry(f'{HEAD}.bias', (f'{layout.head}.bias',), bias, part=HEAD))
     return listed
@@ -297,6 +309,18 @@ _TORCHVISION_V2 = _modules(
     ),
     _seq('conv5', 0, 1),
 )
+_PADDLECLAS_V2 = {
+    part: (f'{module}._conv', f'{module}._batch_norm')
+    for part, module in {
+        'conv1': '_conv1',
+        'branch2.0': '{stage}_{unit1}._conv_pw{second}',
+        'branch2.1': '{stage}_{unit1}._conv_dw{second}',
+        'branch2.2': '{stage}_{unit1}._conv_linear{second}',
+        'branch1.0': '{stage}_{unit1}._conv_dw_1',
+        'branch1.1': '{stage}_{unit1}._conv_linear_1',
+        LAST_CONV: '_last_conv',
+    }.items()
+}
 _PYTORCHCV_UNIT = 'features.stage{block}.unit{unit1}'
 
 
@@ -426,6 +450,15 @@ LAYOUTS = (
         _PYTORCHCV_V2B,
         head='output',
         options=_V2_ONLY_OURS | {'down_unit': 'keep', 'shuffle': 'interleave', 'pool_padding': 'symmetric'},
+    ),
+    Layout(
+        'paddleclas',
+        V2,
+        _PADDLECLAS_V2,
+        PADDLE_NORM,
+        head='_fc',
+        head_transposed=True,
+        options=_V2_ONLY_OURS | _TORCHVISION_V2_UNIT | {'pool_padding': 'symmetric'},
     ),
 )
 OWN_LAYOUTS = (CANONICAL, 'mindspore')

@@ -85,8 +85,7 @@ def resolve_model(
     weights = None
     if row:
         weights = convert(read_published(row, trust), layout)
-        layers = {key: row.backbone[key] for key in ('act_cfg',) if key in row.backbone}
-        arguments = weights.description.backbone | layers | {'in_channels': in_channels}
+        arguments = weights.description.backbone | {'in_channels': in_channels}
         del arguments['type']
     arguments |= backbone_arguments
     architecture = Architecture.of({'type': family, **arguments})

@@ -149,7 +149,8 @@ def infer_architecture(
         if fits:
             return architecture, _notes(layout, known, architecture)
     widths = _sizes_found(shapes, Architecture(layout.family, {}).plan)
-    told = f' with {", ".join(f"{k}={v!r}" for k, v in given.items())}' if given else ''
+    unusual = {key: value for key, value in given.items() if value not in (None, False)}
+    told = f' with {", ".join(f"{key}={value!r}" for key, value in unusual.items())}' if unusual else ''
     raise CheckpointError(
         f'no {layout.family}{told} has a stem of {widths[0]} channels and stages of {", ".join(map(str, widths[1:]))}'
         + ('' if given else '; if the widths are unusual, give the backbone arguments')

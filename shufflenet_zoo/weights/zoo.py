@@ -73,7 +73,9 @@ def read_published(row: PublishedWeights, trust: bool = False) -> Weights:
         found = identify(content.tensors, row.layout or None, known, row.prefix or None, part)
     except CheckpointError as error:
         raise CheckpointError(f'{row.name} ({path}): {error}') from error
-    return replace(single_precision(found), class_names=row.class_names, preprocessing=row.preprocessing)
+    act_cfg = row.backbone.get('act_cfg')
+    found = single_precision(found)
+    return replace(found, class_names=row.class_names, preprocessing=row.preprocessing, act_cfg=act_cfg)
 
 
 def read_for(path: str | Path, architecture: Architecture, part: str | None = None) -> Weights:
@@ -117,7 +119,7 @@ def content_in(
         CheckpointError: if it holds another network or several, or cannot be converted.
     """
     weights = _recognised_for(content, path, architecture, None if classifier else 'backbone')
-    converted = as_content(convert(weights, layout), classifier)
+    converted = as_content(convert(single_precision(weights), layout), classifier)
     # The network's own arguments are no statement of the file.
     unknown = content.description is None and weights.layout.is_ours
     return Content(converted.tensors) if unknown else converted

@@ -14,13 +14,15 @@ from shufflenet_zoo.arch import Plan
 from shufflenet_zoo.equivalence.signal import signal_weights
 
 Network = TypeVar('Network', nn.Module, ms_nn.Cell)
-# MindSpore's own words for what PyTorch calls otherwise.
+# MindSpore's and Paddle's own words for what PyTorch calls otherwise.
 WORDS = {
     'gamma': 'weight',
     'beta': 'bias',
     'moving_mean': 'running_mean',
     'moving_variance': 'running_var',
     'w': 'weight',
+    '_mean': 'running_mean',
+    '_variance': 'running_var',
 }
 # A slope of PReLU near 1 would leave next to nothing for its activation to do.
 _SLOPE_SCALE = 0.25

@@ -1,6 +1,7 @@
 """The files that people bring, and what becomes of each; docs/weights.md has the same table in words."""
 
 import argparse
+import pickle
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -192,6 +193,7 @@ FILES = {
         with_some(behind('backbone.'), 'SPP.output.0.weight', 'detect_head.conv1x1.conv5x5.0.weight'),
         'SPP.output.0.weight, detect_head.conv1x1.conv5x5.0.weight',
     ),
+    'PaddleClas, `.pdparams`': File('ShuffleNetV2_x0_5.pdparams', lambda: state('paddleclas')),
     'our training in MindSpore, without its `.json`': File(
         'epoch_3.ckpt', lambda: state('mindspore'), beside_backbone()
     ),
@@ -210,6 +212,9 @@ FILES = {
 def save(content: Any, path: Path) -> Path:
     if path.name == 'epoch_3.ckpt':
         file_ckpt.write(path, Content({name: value.numpy() for name, value in content.items()}))
+    elif path.suffix == '.pdparams':
+        arrays = {name: value.numpy() for name, value in content.items()}
+        path.write_bytes(pickle.dumps(arrays | {'StructuredToParameterName@@': {}}, protocol=4))
     elif path.suffix == '.safetensors':
         save_file({name: value.numpy() for name, value in content.items()}, path, {'format': 'pt'})
     elif isinstance(content, torch.jit.ScriptModule):

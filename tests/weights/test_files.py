@@ -7,6 +7,7 @@ import pickle
 import shutil
 import struct
 import zipfile
+from contextlib import suppress
 
 import ml_dtypes
 import numpy as np
@@ -306,6 +307,62 @@ def test_code_in_files_is_not_run(kind, tmp_path, small):
     with pytest.raises(CheckpointError, match='could run code'):
         read_weights(path)
     assert not mark.exists()
+
+
+@pytest.mark.parametrize('protocol', [2, 3, 4])
+def test_pickles_of_arrays_are_read_without_pickle(protocol, tmp_path):
+    arrays = {
+        'a.weight': np.arange(6, dtype=np.float32).reshape(2, 3),
+        'b.weight': np.asfortranarray(np.arange(6, dtype=np.float16).reshape(2, 3)),
+        'c.weight': np.arange(3, dtype='>f8'),
+        'd.weight': np.ones((), np.float32),
+    }
+    path = tmp_path / 'a.pdparams'
+    path.write_bytes(pickle.dumps({**arrays, 'StructuredToParameterName@@': {'a.weight': 'conv_0'}}, protocol))
+    found = read_content(path).tensors
+    assert found.keys() == arrays.keys()
+    for name, array in arrays.items():
+        assert found[name].dtype == array.dtype.newbyteorder('=') and found[name].shape == array.shape
+        np.testing.assert_array_equal(found[name], array)
+
+
+@pytest.mark.parametrize(
+    ('data', 'told'),
+    [
+        (pickle.dumps({'a': np.array(['text'], object)}, 4), "of type '|O8'"),
+        (pickle.dumps({'a': np.zeros(2, np.uint8)}, 4), "of type '|u1'"),
+        (pickle.dumps({'a': [1.0]}, 4), "'a' is of type list"),
+        (pickle.dumps([1.0], 4), 'holds no arrays by name'),
+        (pickle.dumps({'a': np.zeros(2, np.float32)}, 4).replace(b'K\x02\x85', b'K\x09\x85'), 'not those of its shape'),
+        (b'\x80\x02cos\nsystem\n(X\x01\x00\x00\x00atR.', r'\(os\.system\), which could run code'),
+        (b'\x80\x02cnumpy\ndtype\n}X\x01\x00\x00\x00a]s\x86b.', 'damaged'),  # state for a stand-in itself
+        (b'\x80\x02(cnumpy\nndarray\no.', 'damaged'),  # an instruction that is not understood
+        (b'\x80\x02\x82\x01.', 'damaged'),  # an extension's object
+        (b'\x80\x02]r\xff\xff\xff\x7f.', 'no arrays by name'),  # a memo of 16 GiB
+        (b'\x80\x04\x8e\xff\xff\xff\xff\xff\x00\x00\x00.', 'damaged'),  # as many bytes
+    ],
+)
+def test_other_pickles_are_refused(data, told, tmp_path):
+    (tmp_path / 'a.pdparams').write_bytes(data)
+    with pytest.raises(CheckpointError, match=told.replace('|', r'\|')) as caught:
+        read_content(tmp_path / 'a.pdparams')
+    assert '\n' not in str(caught.value)
+
+
+def test_damaged_pickles_raise_nothing_but_our_errors(tmp_path, small):
+    data, path = pickle.dumps(dict(small.tensors), 2), tmp_path / 'a.pdparams'
+    rng = np.random.default_rng(0)
+    for size in (2, 7, 100, len(data) // 2, len(data) - 1):
+        path.write_bytes(data[:size])
+        with pytest.raises(CheckpointError):
+            read_content(path)
+    for _ in range(100):
+        spoilt = bytearray(data[:20_000] + data[-20_000:])
+        for place in rng.integers(2, 1000, size=5):
+            spoilt[place] ^= 1 << rng.integers(8)
+        path.write_bytes(spoilt)
+        with suppress(CheckpointError):
+            read_content(path)
 
 
 def npy(shape, data=b'', descr='<f4'):
