@@ -14,7 +14,7 @@ FULL_STAMP := $(VENV)/.full-$(KEY)
 RUFF := $(firstword $(wildcard $(VENV)/bin/ruff) $(shell command -v ruff) $(VENV)/bin/ruff)
 
 .DELETE_ON_ERROR:
-.PHONY: help train test test-all test-faults lint bench verify detect
+.PHONY: help train test test-all test-faults lint bench verify detect litert-env executorch-env
 
 help:
 	@echo 'make train        build $(VENV) for PyTorch classification and train configs/shufflenet_v1_g3.py'
@@ -25,6 +25,8 @@ help:
 	@echo 'make bench        measure the speed of every engine'
 	@echo 'make verify       prove that both frameworks compute the same, for every variant'
 	@echo 'make detect       train a detector of handwritten digits'
+	@echo 'make litert-env, make executorch-env'
+	@echo '                  build what tools/export.py --format litert or executorch needs beside $(VENV)'
 
 train: $(TRAIN_STAMP)
 	$(PY) tools/train.py configs/shufflenet_v1_g3.py
@@ -80,10 +82,22 @@ $(TRAIN_STAMP): | $(PY)
 
 $(FULL_STAMP): $(TRAIN_STAMP)
 	@echo 'Installing into $(VENV) what the tests need besides:'
-	@echo '  mindspore, mmdet, onnx, onnxruntime, openvino, nncf, ncnn, MNN, mindcv, pytorchcv, pytest, ruff'
+	@echo '  mindspore, mmdet, onnx, onnxruntime, openvino, nncf, ncnn, MNN, LiteRT, mindcv, pytorchcv, pytest, ruff'
 	@echo '  and what they need.'
 	@echo '  About 4 GB of disk (11 GB in all) and 3 minutes, without further messages.'
-	@$(PIP_INSTALL) ninja -e '.[detection,mindspore,export,ncnn,mnn,test,lint]'
+	@$(PIP_INSTALL) ninja -e '.[detection,mindspore,export,ncnn,mnn,litert,test,lint]'
 	@echo "Installing mmcv with its compiled operators: 8 to 25 minutes, or seconds where pip's cache has them."
 	@JOBS=$(JOBS) sh requirements/install_mmcv.sh $(PY)
+	@touch $@
+
+# Environments of engines whose packages do not go with those of $(VENV): layers over it, whose packages come first.
+litert-env executorch-env: %-env: $(VENV)-%/.installed
+
+$(VENV)-%/.installed: requirements/%.txt | $(TRAIN_STAMP)
+	@echo "Installing into $(VENV)-$* what --format $* needs beside $(VENV): at most 1 GB and 2 minutes."
+	@$(PYTHON) -m venv $(VENV)-$*
+	@PURELIB='import sysconfig; print(sysconfig.get_path("purelib"))'; \
+	    echo "import site; site.addsitedir('$$($(PY) -c "$$PURELIB")')" \
+	    > "$$($(VENV)-$*/bin/python -c "$$PURELIB")/below.pth"
+	@$(VENV)-$*/bin/python -m pip install -qq --disable-pip-version-check --no-deps -r $<
 	@touch $@

@@ -85,6 +85,7 @@ setup(
         'export': read_requirements('export'),
         'ncnn': read_requirements('ncnn'),
         'mnn': read_requirements('mnn'),
+        'litert': read_requirements('litert-runtime'),
         'bench': read_requirements('bench'),
         'test': read_requirements('bench', 'test'),
         'lint': read_requirements('lint'),

@@ -4,6 +4,8 @@ All compute in float32 what is not quantized, whatever they would choose on the 
 """
 
 import json
+import os
+import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +17,8 @@ from shufflenet_zoo.deployed.quiet import quiet
 
 # The part of OpenVINO's runtime info that is ours.
 OPENVINO_SECTION = 'shufflenet_zoo'
+# The file with our metadata in the archive that a .tflite file may end with.
+LITERT_METADATA = 'shufflenet_zoo.json'
 
 
 def load_onnx(path: Path) -> Loaded:
@@ -95,6 +99,26 @@ def load_mnn(path: Path) -> Loaded:
     return Loaded(run, json.loads(module.get_info()['bizCode'] or '{}'))
 
 
+def load_litert(path: Path) -> Loaded:
+    """Load a file into LiteRT on the CPU; it takes one image at a time."""
+    with quiet():  # it tells that it has XNNPACK
+        from ai_edge_litert.interpreter import Interpreter
+
+        interpreter = Interpreter(str(path), num_threads=os.cpu_count())
+        interpreter.allocate_tensors()
+    given, found = (
+        details[0]['index'] for details in (interpreter.get_input_details(), interpreter.get_output_details())
+    )
+
+    def run(images: np.ndarray) -> np.ndarray:
+        interpreter.set_tensor(given, np.ascontiguousarray(images))
+        interpreter.invoke()
+        return interpreter.get_tensor(found)
+
+    with zipfile.ZipFile(path) as archive:
+        return Loaded(run, json.loads(archive.read(LITERT_METADATA)))
+
+
 @dataclass(frozen=True)
 class Runtime:
     """What runs the files of a suffix.
@@ -113,4 +137,5 @@ RUNTIMES = {
     '.xml': Runtime('openvino', load_openvino),
     '.ncnn.param': Runtime('ncnn', load_ncnn),
     '.mnn': Runtime('MNN', load_mnn),
+    '.tflite': Runtime('ai-edge-litert', load_litert),
 }

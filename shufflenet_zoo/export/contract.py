@@ -18,10 +18,12 @@ FORMATS = {
     'torchscript': 'shufflenet_zoo.export.format_torchscript',
     'ncnn': 'shufflenet_zoo.export.format_ncnn',
     'mnn': 'shufflenet_zoo.export.format_mnn',
+    'litert': 'shufflenet_zoo.export.format_litert',
+    'executorch': 'shufflenet_zoo.export.format_executorch',
     'mindir': 'shufflenet_zoo.export.format_mindir',
 }
 # The extras that bring what formats need, where that is not 'export'.
-EXTRAS = {'ncnn': 'ncnn', 'mnn': 'mnn', 'mindir': 'mindspore'}
+EXTRAS = {'ncnn': 'ncnn', 'mnn': 'mnn', 'litert': 'litert', 'mindir': 'mindspore'}
 PRECISIONS = ('fp32', 'fp16', 'int8')
 # Two sizes of photographs: a pipeline that makes the same of both makes that of every image.
 PHOTOGRAPHS = ((480, 640), (500, 333))

@@ -1,4 +1,4 @@
-"""Converters that are programs of their own."""
+"""Engines that are programs of their own."""
 
 import subprocess
 from collections.abc import Sequence
@@ -8,7 +8,7 @@ from shufflenet_zoo.errors import ExportError
 
 
 def run_converter(name: str, command: Sequence[str | Path], written: Path) -> None:
-    """Run a converter without what it prints.
+    """Run an engine's program without what it prints.
 
     Args:
         name: Its name, for the error.
@@ -21,4 +21,4 @@ def run_converter(name: str, command: Sequence[str | Path], written: Path) -> No
     done = subprocess.run(list(map(str, command)), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     if done.returncode or not written.is_file():
         lines = [line.strip() for line in done.stdout.splitlines() if line.strip()] or ['without a word']
-        raise ExportError(f'{name} cannot convert the network (exit status {done.returncode}): {lines[-1][:300]}')
+        raise ExportError(f'{name} failed (exit status {done.returncode}): {lines[-1][:300]}')

@@ -142,6 +142,16 @@ def test_what_a_converter_says_stays_out_of_the_terminal_but_in_the_error(tmp_pa
         run_converter('pnnx', [sys.executable, '-c', ''], tmp_path / 'none')
 
 
+# With the environments that make litert-env and make executorch-env build.
+@pytest.mark.slow
+@pytest.mark.parametrize('cfg', FEW.values(), ids=FEW)
+@pytest.mark.parametrize('name', ['litert', 'executorch'])
+def test_engines_in_environments_of_their_own(name, cfg, tmp_path):
+    path, difference = written(name, make_source(cfg), tmp_path)
+    assert difference <= 1e-5
+    assert exporter.load_file(name, path)[1] == METADATA
+
+
 def test_without_deploy_form(tmp_path):
     assert written('onnx', make_source(V2, deploy=False), tmp_path)[1] <= 1e-5
 

@@ -187,6 +187,14 @@ def test_truncated_checkpoint(refused, trained, tmp_path_factory):
     refused('export', trained[0], path, '--format', 'onnx', words=('half.pth',))
 
 
+@pytest.mark.parametrize('name', ['litert', 'executorch'])
+def test_missing_environment_of_an_engine(refused, trained, monkeypatch, tmp_path, name):
+    monkeypatch.setattr(sys, 'prefix', str(tmp_path / '.venv'))
+    monkeypatch.delitem(sys.modules, f'shufflenet_zoo.export.format_{name}', raising=False)
+    words = (f'--format {name} needs the environment', f'.venv-{name}', f'make {name}-env builds it')
+    refused('export', *trained, '--format', name, words=words)
+
+
 @pytest.mark.parametrize(
     ('name', 'package', 'extra'),
     [
