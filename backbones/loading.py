@@ -41,7 +41,7 @@ def load_strictly(model: nn.Module, checkpoint: Mapping[str, Any], path: str | P
             is not finite; the model is unchanged then.
     """
     weights, said = _weights_for(model, checkpoint, path)
-    check_wiring(_architecture_in(model), said, path)
+    _check_wiring(model, said, path)
     own = model.state_dict()
     if not all(isinstance(value, Tensor) for value in weights.values()):
         raise CheckpointError(
@@ -76,10 +76,10 @@ def load_fitting(model: nn.Module, checkpoint: Mapping[str, Any], path: str | Pa
         CheckpointError: if it belongs to another network, has none of the model's weights, or a value is not finite.
     """
     weights, said = _weights_for(model, checkpoint, path)
-    check_wiring(_architecture_in(model), said, path)
+    _check_wiring(model, said, path)
     prefix = next((f'{name}.' for name, module in model.named_modules() if _architecture_of(module) and name), '')
     weights = {name: value for name, value in weights.items() if isinstance(value, Tensor)}
-    _load_fitting(model, weights, path, stages=f'{prefix}layers.' if _architecture_in(model) else '')
+    _load_fitting(model, weights, path, stages=f'{prefix}layers.' if _backbone_in(model) else '')
 
 
 def load_pretrained(backbone: nn.Module, checkpoint: str, prefix: str | None = None, map_location: Any = 'cpu') -> None:
@@ -104,9 +104,9 @@ def load_pretrained(backbone: nn.Module, checkpoint: str, prefix: str | None = N
     inside = {name.removeprefix(start): value for name, value in weights.items() if name.startswith(start)}
     outside = [name for name in weights if not name.startswith(start)]
     if layout_in(weights) != 'mindspore' and backbone.state_dict().keys() & inside.keys():
-        check_wiring(backbone.architecture, description_of(content, checkpoint), checkpoint)
+        _check_wiring(backbone, description_of(content, checkpoint), checkpoint)
     else:
-        inside = _convert(weights, backbone.architecture, description_of(content, checkpoint), checkpoint, prefix)
+        inside = _convert(weights, backbone, description_of(content, checkpoint), checkpoint, prefix)
         outside = []
     _load_fitting(backbone, inside, checkpoint, stages='layers.')
     if outside:
@@ -119,11 +119,11 @@ def _weights_for(
     model: nn.Module, checkpoint: Mapping[str, Any], path: str | Path
 ) -> tuple[Mapping[str, Any], Description | None]:
     """Return the weights in a checkpoint by a model's names, and what they say about themselves."""
-    weights, said, architecture = weights_of(checkpoint), description_of(checkpoint, path), _architecture_in(model)
-    if architecture is None or not need_other_names(weights, model.state_dict().keys()):
+    weights, said, backbone = weights_of(checkpoint), description_of(checkpoint, path), _backbone_in(model)
+    if backbone is None or not need_other_names(weights, model.state_dict().keys()):
         return weights, said
     arrays = {name: value.numpy(force=True) for name, value in weights.items() if isinstance(value, Tensor)}
-    content = content_in(Content(arrays, said), path, CANONICAL, architecture, _architecture_of(model) is None)
+    content = content_in(Content(arrays, said), path, CANONICAL, backbone.architecture, model is not backbone)
     return to_state_dict(content.tensors), content.description
 
 
@@ -133,20 +133,25 @@ def _architecture_of(module: nn.Module) -> Architecture | None:
     return architecture if isinstance(architecture, Architecture) else None
 
 
-def _architecture_in(model: nn.Module) -> Architecture | None:
-    """Return the architecture of the backbone of ours in a model, None where it has none."""
-    return next(filter(None, map(_architecture_of, model.modules())), None)
+def _backbone_in(model: nn.Module) -> nn.Module | None:
+    """Return the backbone of ours in a model, None where it has none."""
+    return next(filter(_architecture_of, model.modules()), None)
+
+
+def _check_wiring(model: nn.Module, said: Description | None, path: str | Path) -> None:
+    if (backbone := _backbone_in(model)) is not None:
+        check_wiring(backbone.architecture, said, path, backbone.layer_cfg.act_cfg)
 
 
 def _convert(
     weights: Mapping[str, Tensor],
-    architecture: Architecture,
+    backbone: nn.Module,
     said: Description | None,
     checkpoint: str,
     prefix: str | None,
 ) -> dict[str, Tensor]:
     """Recognise another layout, or our own behind a prefix, and return the weights as a backbone has them."""
-    arrays = {name: value.numpy(force=True) for name, value in weights.items()}
+    arrays, architecture = {name: value.numpy(force=True) for name, value in weights.items()}, backbone.architecture
     try:
         known, layout = {'type': architecture.family}, layout_in(arrays)
         if layout == CANONICAL and prefix is not None:
@@ -155,7 +160,7 @@ def _convert(
                 f'give the prefix that its names have, or none'
             )
         if layout in OWN_LAYOUTS:
-            check_wiring(architecture, said, checkpoint)
+            _check_wiring(backbone, said, checkpoint)
             known |= architecture
         found = identify(arrays, backbone=known, part='backbone')
         # What the layout fixes and shapes do not show; V1's channel orders are converted.

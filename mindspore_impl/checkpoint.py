@@ -10,7 +10,7 @@ from mindspore import Parameter, Tensor, nn
 from shufflenet_zoo.arch import Architecture
 from shufflenet_zoo.errors import CheckpointError, first_names
 from shufflenet_zoo.weights.content import Content, bfloat16
-from shufflenet_zoo.weights.description import Description, check_wiring
+from shufflenet_zoo.weights.description import Description, check_wiring, known_activation
 from shufflenet_zoo.weights.files import read_content, write_content
 from shufflenet_zoo.weights.subtree import need_other_names
 from shufflenet_zoo.weights.values import check_values
@@ -78,10 +78,10 @@ def load_weights(cell: nn.Cell, path: str | Path, prefix: str = '') -> Descripti
     """
     if is_address(path) or Path(path).is_dir():
         return load_content(cell, content_for(path, LAYOUT), path, prefix)
-    content, architecture = read_content(path), architecture_in(cell)
+    content, backbone = read_content(path), backbone_in(cell)
     names = {prefix + parameter.name.removeprefix(prefix) for parameter in cell.get_parameters()}
-    if architecture and need_other_names(content.tensors, names):
-        content = content_in(content, path, LAYOUT, architecture, classifier=bool(prefix) or not _is_backbone(cell))
+    if backbone is not None and need_other_names(content.tensors, names):
+        content = content_in(content, path, LAYOUT, backbone.architecture, bool(prefix) or cell is not backbone)
     return load_content(cell, content, path, prefix)
 
 
@@ -91,7 +91,8 @@ def load_content(cell: nn.Cell, content: Content, path: str | Path, prefix: str 
     Raises:
         CheckpointError: as ``load_weights`` does.
     """
-    check_wiring(architecture_in(cell), content.description, path)
+    if (backbone := backbone_in(cell)) is not None:
+        check_wiring(backbone.architecture, content.description, path, backbone.layer_cfg.act_cfg)
     arrays = {name.removeprefix(prefix): array for name, array in content.tensors.items() if name.startswith(prefix)}
     if not arrays:
         raise CheckpointError(f'{path} holds no parameter whose name begins with {prefix!r}')
@@ -103,15 +104,10 @@ def load_content(cell: nn.Cell, content: Content, path: str | Path, prefix: str 
     return content.description
 
 
-def _is_backbone(cell: nn.Cell) -> bool:
-    """Whether a cell is a backbone of ours rather than a network around one."""
-    return isinstance(getattr(cell, 'architecture', None), Architecture)
-
-
-def architecture_in(cell: nn.Cell) -> Architecture | None:
-    """Return the architecture of the backbone of ours in a network, None where it has none."""
-    found = (getattr(part, 'architecture', None) for _, part in cell.cells_and_names())
-    return next((architecture for architecture in found if isinstance(architecture, Architecture)), None)
+def backbone_in(cell: nn.Cell) -> nn.Cell | None:
+    """Return the backbone of ours in a network, None where it has none."""
+    parts = (part for _, part in cell.cells_and_names())
+    return next((part for part in parts if isinstance(getattr(part, 'architecture', None), Architecture)), None)
 
 
 def save_weights(cell: nn.Cell, path: str | Path, description: Description | None = None) -> None:
@@ -120,7 +116,7 @@ def save_weights(cell: nn.Cell, path: str | Path, description: Description | Non
     Args:
         cell: The network.
         path: A .ckpt or .safetensors file; what it is lies beside a .ckpt file, in <file>.json.
-        description: What the file says about itself. Default: None, the architecture of the cell's backbone.
+        description: What the file says about itself. Default: None, what the cell's backbone is.
 
     Raises:
         CheckpointError: if the file cannot be written.
@@ -129,8 +125,8 @@ def save_weights(cell: nn.Cell, path: str | Path, description: Description | Non
     _check_suffix(path)
     if not path.parent.is_dir():
         raise CheckpointError(f'{path} cannot be written: the folder {path.parent} does not exist')
-    if description is None and (architecture := architecture_in(cell)):
-        description = Description(architecture, LAYOUT)
+    if description is None and (backbone := backbone_in(cell)) is not None:
+        description = Description(backbone.architecture, LAYOUT, known_activation(backbone.layer_cfg.act_cfg))
     write_content(path, Content({p.name: to_numpy(p) for p in cell.get_parameters()}, description))
 
 

@@ -83,4 +83,4 @@ def check_backbone(backbone: Mapping[str, Any], path: str | Path) -> None:
         CheckpointError: if it is another network, with the arguments that would be right, or cannot be read.
     """
     if str(backbone.get('type')).rpartition('.')[0] in ('', SCOPE):
-        check_wiring(Architecture.of(backbone), read_content(path).description, path)
+        check_wiring(Architecture.of(backbone), read_content(path).description, path, backbone.get('act_cfg'))

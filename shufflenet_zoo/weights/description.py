@@ -17,6 +17,9 @@ from shufflenet_zoo.weights.layouts import CANONICAL, LAYOUT_NAMES
 KEY = 'shufflenet_zoo'
 # Steps of a pipeline that read files or hand the image over; they say nothing about what the network gets.
 _TRANSPORT = ('LoadImageFromFile', 'PackInputs')
+_DEFAULT_ACTIVATION = 'ReLU'
+# Names of one activation.
+_SYNONYMS = {'Swish': 'SiLU'}
 _PREPROCESSOR_KEYS = ('mean', 'std', 'to_rgb')
 
 logger = logging.getLogger('shufflenet_zoo')
@@ -29,7 +32,7 @@ class Description:
     Attributes:
         architecture: The network.
         layout: Name of the layout.
-        act_cfg: The activation's config where it has weights (PReLU) or is known to be no ReLU, else None.
+        act_cfg: The activation's config where it is known to be no ReLU, else None.
         class_names: Names of the classes, empty where they are not known.
         preprocessing: What becomes of an image: 'mean' and 'std' in grey levels and 'to_rgb' as in a config's
             data_preprocessor, and 'pipeline', the test transforms. None where it is not known.
@@ -81,7 +84,21 @@ def from_dict(content: Any, path: object) -> Description:
         architecture = Architecture.of(backbone)
     except (ArgumentError, TypeError) as error:
         raise CheckpointError(f'{path}: the description of the weights has no backbone of ours: {error}') from error
-    return Description(architecture, content['layout'], backbone.get('act_cfg'), tuple(names), preprocessing)
+    act_cfg = backbone.get('act_cfg')
+    if act_cfg is not None and not activation_of(act_cfg):
+        raise CheckpointError(f"{path}: act_cfg must be a dict with a type such as 'PReLU', got {act_cfg!r}")
+    return Description(architecture, content['layout'], known_activation(act_cfg), tuple(names), preprocessing)
+
+
+def activation_of(act_cfg: Any) -> str:
+    """Return the one name of an activation's type; empty for what is no plain name, of which mmengine imports any."""
+    kind = act_cfg.get('type') if isinstance(act_cfg, Mapping) else None
+    return _SYNONYMS.get(kind, kind) if isinstance(kind, str) and kind.isidentifier() else ''
+
+
+def known_activation(act_cfg: Any) -> dict[str, Any] | None:
+    """Return an activation's config as descriptions have it: None where it is ReLU, or has no plain name."""
+    return _plain(act_cfg) if activation_of(act_cfg) not in ('', _DEFAULT_ACTIVATION) else None
 
 
 def parse(text: str | bytes, path: object) -> Description:
@@ -116,16 +133,13 @@ def describe_config(
         architecture = Architecture.of(backbone)
     except ArgumentError:  # another project's backbone
         return None
-    act_cfg = backbone.get('act_cfg')
-    slopes = act_cfg if isinstance(act_cfg, Mapping) and act_cfg.get('type') == 'PReLU' else None
     normalisation = model.get('data_preprocessor') or data_preprocessor or {}
     preprocessing = {key: normalisation[key] for key in _PREPROCESSOR_KEYS if normalisation.get(key) is not None}
     if dataset and 'pipeline' in dataset:
         steps = [step for step in dataset['pipeline'] if str(step.get('type')).rpartition('.')[2] not in _TRANSPORT]
         preprocessing['pipeline'] = [dict(step) for step in steps]
-    return Description(
-        architecture, act_cfg=slopes, class_names=tuple(class_names), preprocessing=_plain(preprocessing)
-    )
+    act_cfg = known_activation(backbone.get('act_cfg'))
+    return Description(architecture, CANONICAL, act_cfg, tuple(class_names), _plain(preprocessing))
 
 
 def _plain(value: Any) -> Any:
@@ -180,16 +194,20 @@ def _literal(node: ast.expr) -> Any:
     return ast.literal_eval(node)
 
 
-def check_wiring(own: Architecture | None, said: Description | None, path: str | Path) -> None:
+def check_wiring(
+    own: Architecture | None, said: Description | None, path: str | Path, act_cfg: Mapping[str, Any] | None = None
+) -> None:
     """Check that the network that weights go into is the one that their file describes.
 
-    Weights of the same shapes may belong to a network with another shuffle or pool, which loading would not notice.
+    Weights of the same shapes may belong to a network with another shuffle, pool or activation, which loading would not
+    notice.
     Every way of weights into a network passes through here.
 
     Args:
         own: The network; None: one of another project, about which nothing is checked.
         said: What the file says. Default: None, nothing, which is logged.
         path: Named in errors.
+        act_cfg: The network's activation. Default: None, unknown.
 
     Raises:
         CheckpointError: if it is another network, with the arguments that would be right.
@@ -210,4 +228,8 @@ def check_wiring(own: Architecture | None, said: Description | None, path: str |
         raise CheckpointError(
             f'{path} holds the weights of a backbone with '
             + ', '.join(f'{key}={value!r} (the network has {own[key]!r})' for key, value in wrong.items())
+        )
+    if said.act_cfg and act_cfg and activation_of(said.act_cfg) != activation_of(act_cfg):
+        raise CheckpointError(
+            f'{path} holds the weights of a backbone with act_cfg={said.act_cfg!r} (the network has {dict(act_cfg)!r})'
         )

@@ -145,7 +145,7 @@ def test_missing_sections_of_the_head_are_refused_by_key():
         build_classifier(model)
 
 
-def test_pretrained_weights_of_classifier_and_backbone(tmp_path):
+def test_pretrained_weights_of_classifier_and_backbone(tmp_path, caplog):
     path = tmp_path / 'weights.ckpt'
     trained, _ = build_classifier(config())
     save_weights(trained, path)
@@ -153,12 +153,14 @@ def test_pretrained_weights_of_classifier_and_backbone(tmp_path):
     whole, _ = build_classifier(config() | {'init_cfg': init_cfg})
     same, _ = build_classifier(config() | {'pretrained': str(path)})
     part, _ = build_classifier(config(V2 | {'init_cfg': init_cfg | {'prefix': 'backbone.'}}))
+    found, _ = build_classifier(config(V2 | {'init_cfg': init_cfg}))
     for name, parameter in trained.parameters_dict().items():
-        for classifier in (whole, same, part):
+        for classifier in (whole, same, part, found):
             equal = np.array_equal(classifier.parameters_dict()[name].asnumpy(), parameter.asnumpy())
-            assert equal or (classifier is part and name == 'head.fc.weight'), name
-    with pytest.raises(CheckpointError, match='does not fit'):
-        build_classifier(config(V2 | {'init_cfg': init_cfg}))
+            assert equal or (classifier in (part, found) and name == 'head.fc.weight'), name
+    assert 'weights.ckpt: left out, not of the backbone: head.* (2 tensors)' in caplog.text
+    with pytest.raises(CheckpointError, match=r"no parameter whose name begins with 'neck\.'"):
+        build_classifier(config(V2 | {'init_cfg': init_cfg | {'prefix': 'neck.'}}))
 
 
 def test_it_trains_under_mindspores_own_model(tmp_path, monkeypatch):

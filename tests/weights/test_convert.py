@@ -126,6 +126,34 @@ def test_one_of_several_networks_is_chosen_by_its_prefix():
     assert found.notes[-1].startswith('left out, not of the network: a.* (')
 
 
+def test_paddleclas_names_the_network_of_torchvision():
+    """By a list of names of its own, and with the classifier's matrix transposed."""
+    units = {
+        'branch2.0': '_conv_pw{}._conv', 'branch2.1': '_conv_pw{}._batch_norm',
+        'branch2.3': '_conv_dw{}._conv', 'branch2.4': '_conv_dw{}._batch_norm',
+        'branch2.5': '_conv_linear{}._conv', 'branch2.6': '_conv_linear{}._batch_norm',
+        'branch1.0': '_conv_dw_1._conv', 'branch1.1': '_conv_dw_1._batch_norm',
+        'branch1.2': '_conv_linear_1._conv', 'branch1.3': '_conv_linear_1._batch_norm',
+    }  # fmt: skip
+    ends = {'conv1': '_conv1', 'conv5': '_last_conv'}
+    theirs = make_weights('torchvision', {'type': 'ShuffleNetV2', 'widen_factor': 0.5})
+    named = {'_fc.weight': theirs.tensors['fc.weight'].T, '_fc.bias': theirs.tensors['fc.bias']}
+    for key, value in theirs.tensors.items():
+        module, _, word = key.rpartition('.')
+        word = {'running_mean': '_mean', 'running_var': '_variance'}.get(word, word)
+        if key.startswith('stage'):
+            stage, unit, rest = module.split('.', maxsplit=2)
+            inner = units[rest].format('' if int(unit) else '_2')
+            named[f'{stage[-1]}_{int(unit) + 1}.{inner}.{word}'] = value
+        elif key.startswith('conv'):
+            end, _, position = module.partition('.')
+            named[f'{ends[end]}.{("_conv", "_batch_norm")[int(position)]}.{word}'] = value
+    named = {key: value for key, value in named.items() if 'num_batches' not in key}
+    found = identify(named)
+    assert found.layout.name == 'paddleclas'
+    assert identical(convert(found, 'mindspore').tensors, convert(theirs, 'mindspore').tensors)
+
+
 @pytest.mark.parametrize('layout', ['torchvision', 'openmmlab'])
 def test_a_backbone_is_taken_without_what_is_not_its_own(layout):
     tensors = make_weights(layout, {'type': 'ShuffleNetV2', 'widen_factor': 0.5}).tensors

@@ -8,6 +8,7 @@ import shutil
 import struct
 import zipfile
 from contextlib import suppress
+from dataclasses import replace
 
 import ml_dtypes
 import numpy as np
@@ -15,7 +16,9 @@ import pytest
 import torch
 from helpers.layout_weights import make_weights
 
+from shufflenet_zoo.backbones.loading import load_strictly
 from shufflenet_zoo.errors import CheckpointError
+from shufflenet_zoo.registry import MODELS
 from shufflenet_zoo.weights import (
     backbone_of_file,
     check_backbone,
@@ -25,7 +28,9 @@ from shufflenet_zoo.weights import (
     write_weights,
 )
 from shufflenet_zoo.weights.content import Content
+from shufflenet_zoo.weights.fetch import as_checkpoint
 from shufflenet_zoo.weights.files import read_content
+from shufflenet_zoo.weights.zoo import as_content
 
 SMALL = {'type': 'ShuffleNetV1', 'groups': 1, 'widen_factor': 0.25}
 MEGVII = {'type': 'ShuffleNetV1', 'groups': 8, 'widen_factor': 0.5, 'stem_rule': 'megvii', 'shuffle_order': 'megvii'}
@@ -217,10 +222,33 @@ def test_the_backbone_of_a_config_is_checked_against_the_file(tmp_path):
         check_backbone({'type': 'shufflenet_zoo.ShuffleNetV2'}, path)
 
 
+def test_an_activation_is_kept_and_compared(tmp_path):
+    """It has no weights, so that nothing but the description can tell it."""
+    wanted = {**SMALL, 'type': 'shufflenet_zoo.ShuffleNetV1', 'act_cfg': {'type': 'LeakyReLU', 'negative_slope': 0.1}}
+    weights = make_weights('openmmlab', SMALL)
+    write_weights(tmp_path / 'a.pth', replace(weights, act_cfg=wanted['act_cfg']))
+    convert_file(tmp_path / 'a.pth', tmp_path / 'a.ckpt')
+    convert_file(tmp_path / 'a.ckpt', tmp_path / 'b.safetensors')
+    assert backbone_of_file(tmp_path / 'b.safetensors') == wanted
+    content = as_checkpoint(as_content(read_weights(tmp_path / 'b.safetensors'), classifier=False))
+    load_strictly(MODELS.build(wanted), content, 'b')
+    with pytest.raises(CheckpointError, match=r"act_cfg=.*'LeakyReLU'.* \(the network has .*'ReLU'"):
+        load_strictly(MODELS.build({**wanted, 'act_cfg': {'type': 'ReLU'}}), content, 'b')
+
+
+def test_types_that_would_be_imported_are_refused(tmp_path, small):
+    """mmengine imports whatever a dotted name of a type leads to."""
+    path = tmp_path / 'a.pth'
+    write_weights(path, small)
+    content = torch.load(path, weights_only=True)
+    content['meta']['shufflenet_zoo']['backbone']['act_cfg'] = {'type': 'antigravity.fly'}
+    torch.save(content, path)
+    with pytest.raises(CheckpointError, match="act_cfg must be a dict with a type such as 'PReLU'"):
+        read_weights(path)
+
+
 @pytest.mark.parametrize('suffix', ['.pth', '.safetensors', '.npz'])
 def test_init_cfg_loads_a_converted_file(suffix, tmp_path):
-    from shufflenet_zoo.registry import MODELS
-
     path = tmp_path / f'g8{suffix}'
     weights = make_weights('openmmlab', MEGVII)
     write_weights(path, weights)
