@@ -3,6 +3,7 @@
 import ast
 import json
 import logging
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +21,8 @@ _TRANSPORT = ('LoadImageFromFile', 'PackInputs')
 _DEFAULT_ACTIVATION = 'ReLU'
 # Names of one activation.
 _SYNONYMS = {'Swish': 'SiLU'}
+# A registered class, without the module or scope that it is of.
+_CLASS_NAME = re.compile(r'[A-Z]\w*')
 _PREPROCESSOR_KEYS = ('mean', 'std', 'to_rgb')
 
 logger = logging.getLogger('shufflenet_zoo')
@@ -78,6 +81,9 @@ def from_dict(content: Any, path: object) -> Description:
     preprocessing = content.get('preprocessing')
     if not isinstance(backbone, Mapping) or not isinstance(preprocessing, Mapping | None):
         raise CheckpointError(f'{path}: the description must have a backbone, and this and preprocessing must be dicts')
+    pipeline = (preprocessing or {}).get('pipeline', [])
+    if not isinstance(pipeline, list) or not all(isinstance(step, Mapping) for step in pipeline):
+        raise CheckpointError(f'{path}: the pipeline in the description must be a list of dicts')
     if not isinstance(names, Sequence) or not all(isinstance(name, str) for name in names):
         raise CheckpointError(f'{path}: the class names in the description must be texts')
     try:
@@ -87,6 +93,7 @@ def from_dict(content: Any, path: object) -> Description:
     act_cfg = backbone.get('act_cfg')
     if act_cfg is not None and not activation_of(act_cfg):
         raise CheckpointError(f"{path}: act_cfg must be a dict with a type such as 'PReLU', got {act_cfg!r}")
+    check_types(act_cfg, f'{path}: act_cfg')
     return Description(architecture, content['layout'], known_activation(act_cfg), tuple(names), preprocessing)
 
 
@@ -99,6 +106,24 @@ def activation_of(act_cfg: Any) -> str:
 def known_activation(act_cfg: Any) -> dict[str, Any] | None:
     """Return an activation's config as descriptions have it: None where it is ReLU, or has no plain name."""
     return _plain(act_cfg) if activation_of(act_cfg) not in ('', _DEFAULT_ACTIVATION) else None
+
+
+def check_types(value: Any, where: str) -> None:
+    """Check that all that a file wants built are layers and transforms by their names alone.
+
+    mmengine imports and calls whatever a dotted name leads to, and imports what a scope names.
+
+    Raises:
+        CheckpointError: if a type at any depth is something else, or there is a scope.
+    """
+    if isinstance(value, Mapping):
+        for key, inner in value.items():
+            if key == '_scope_' or (key == 'type' and not (isinstance(inner, str) and _CLASS_NAME.fullmatch(inner))):
+                raise CheckpointError(f"{where} has {key}={inner!r}; a file may name classes such as 'ReLU' alone")
+            check_types(inner, where)
+    elif isinstance(value, Sequence) and not isinstance(value, str):
+        for inner in value:
+            check_types(inner, where)
 
 
 def parse(text: str | bytes, path: object) -> Description:

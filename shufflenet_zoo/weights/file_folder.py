@@ -9,7 +9,7 @@ from shufflenet_zoo.atomic import replacing
 from shufflenet_zoo.errors import CheckpointError
 from shufflenet_zoo.weights import description, file_safetensors
 from shufflenet_zoo.weights.content import Content
-from shufflenet_zoo.weights.description import check_wiring
+from shufflenet_zoo.weights.description import check_types, check_wiring
 
 WEIGHTS, CONFIG = 'model.safetensors', 'config.json'
 # Backbone arguments that say how its layers are made, and their defaults.
@@ -42,20 +42,13 @@ def read_layers(folder: Path) -> dict[str, Any]:
     """Return the backbone arguments in config.json that say how its layers are made.
 
     Raises:
-        CheckpointError: if one is no dict with the plain name of a registered type.
+        CheckpointError: if a type in them is not the plain name of a class.
     """
     backbone = json.loads((folder / CONFIG).read_bytes())['backbone']
     layers = {key: backbone[key] for key in _LAYERS if key in backbone}
-    _check_layers(layers, folder / CONFIG)
-    return layers
-
-
-def _check_layers(layers: Mapping[str, Any], path: Path) -> None:
-    """Refuse types that are no plain names: mmengine imports whatever a dotted name leads to."""
     for key, value in layers.items():
-        kind = value.get('type') if isinstance(value, Mapping) else None
-        if value is not None and not (isinstance(kind, str) and kind.isidentifier()):
-            raise CheckpointError(f"{path}: {key} must be a dict with a type such as 'BN', got {value!r}")
+        check_types(value, f'{folder / CONFIG}: {key}')
+    return layers
 
 
 def write(folder: Path, content: Content, layers: Mapping[str, Any]) -> None:
@@ -67,10 +60,11 @@ def write(folder: Path, content: Content, layers: Mapping[str, Any]) -> None:
         layers: The backbone's conv_cfg, norm_cfg and act_cfg.
 
     Raises:
-        CheckpointError: if one of these has no plain name as its type.
+        CheckpointError: if a type in them is not the plain name of a class.
         OSError: if the files cannot be written.
     """
-    _check_layers(layers, folder / CONFIG)
+    for key, value in layers.items():
+        check_types(value, f'{folder / CONFIG}: {key}')
     config = content.description.as_dict()
     config['backbone'] |= {key: value for key, value in layers.items() if value != _LAYERS[key]}
     with replacing(folder / CONFIG) as config_draft, replacing(folder / WEIGHTS) as weights_draft:

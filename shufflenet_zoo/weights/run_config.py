@@ -8,6 +8,7 @@ from mmengine.config import Config
 
 from shufflenet_zoo.errors import CheckpointError
 from shufflenet_zoo.weights.convert import Weights, head_classes
+from shufflenet_zoo.weights.description import check_types
 from shufflenet_zoo.weights.zoo import read_any
 
 # mmpretrain's data set of image files.
@@ -48,6 +49,7 @@ def config_of(weights: Weights, source: str | Path, dataset: Mapping[str, Any]) 
             f'{source} does not say what becomes of an image before the network; give the config that it was trained '
             f'with'
         )
+    check_types(said.preprocessing, f'{source}: the preprocessing that it tells')
     normalisation = {key: said.preprocessing[key] for key in ('mean', 'std', 'to_rgb') if key in said.preprocessing}
     pipeline = [
         *([{'type': 'LoadImageFromFile'}] if dataset['type'] == FOLDER else []),

@@ -130,6 +130,7 @@ def test_conversion_and_starts_take_the_folder(call, saved):
         ('config.json', {'groups': 8}, 'config.json is not that of the weights beside it'),
         ('config.json', {'groops': 3}, "ShuffleNetV1 has no argument 'groops'; did you mean 'groups'?"),
         ('config.json', {'act_cfg': {'type': 'os.abort'}}, 'act_cfg must be a dict with a type such as'),
+        ('config.json', {'norm_cfg': {'type': 'BN', '_scope_': 'x'}}, "norm_cfg has _scope_='x'"),
         ('model.safetensors', 'not weights', 'is damaged or no safetensors file'),
     ],
 )

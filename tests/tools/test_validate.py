@@ -1,6 +1,7 @@
 """tools/validate.py: the published accuracies are found again, in both frameworks, and what cannot be is told."""
 
 import csv
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -18,7 +19,9 @@ from shufflenet_zoo.data.folders import label_images
 from shufflenet_zoo.errors import DataError
 from shufflenet_zoo.weights import get_weights, list_weights
 from shufflenet_zoo.weights.download import HOME
+from shufflenet_zoo.weights.files import write_weights
 from shufflenet_zoo.weights.validation import select
+from shufflenet_zoo.weights.zoo import read_any
 
 SHIPPED = ['shufflenet_v1_digits', 'shufflenet_v2_digits']
 
@@ -103,6 +106,26 @@ def test_what_cannot_be_measured_is_told_in_a_line(call):
     assert 'no images of cifar10 come with the package' in reasons['shufflenet_v2_0.5x@chenyaofo-cifar10']
     assert 'quantized to int8' in reasons['shufflenet_v2_1.0x@torchvision-int8']
     assert_refused(status, '\n'.join(errors), '9 of 10 weights could not be measured')
+
+
+@pytest.mark.parametrize(
+    ('step', 'words'),
+    [
+        ({'type': 'os.system', 'command': 'touch run'}, "has type='os.system'; a file may name classes"),
+        ({'type': 'RandomApply', 'transforms': [[{'type': 'mmengine.load', 'file': 'x.pkl'}]]}, "type='mmengine.load'"),
+        ({'type': 'PackInputs', '_scope_': 'run'}, "has _scope_='run'"),
+        ('os.system', 'the pipeline in the description must be a list of dicts'),
+    ],
+)
+@pytest.mark.parametrize('command', [('validate', '--data', 'digits'), ('predict', '--model')])
+def test_no_file_has_code_run(call, folder, command, step, words):
+    """mmengine would import and call what a dotted type leads to."""
+    weights = read_any('zoo://shufflenet_v2_digits')
+    write_weights('x.safetensors', replace(weights, preprocessing={'pipeline': [step]}))
+    image = [next(folder.rglob('*.png'))] if 'predict' in command else []
+    status, output, errors = call(*command, 'x.safetensors', *image)
+    assert status == 2 and any(words in line for line in output + errors)
+    assert not Path('run').exists()
 
 
 def test_names_files_and_patterns(tmp_path):
