@@ -8,6 +8,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+# What the names of drafts begin with.
+DRAFT_PREFIX = '.unfinished-'
+
 
 @contextmanager
 def replacing(path: str | Path) -> Iterator[Path]:
@@ -64,4 +67,4 @@ def draft_folder(path: str | Path) -> Iterator[Path]:
 def _draft(path: Path) -> Path:
     """Return a new name beside a path, of its own for every writer: two of them do not mix."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    return path.with_name(f'.unfinished-{secrets.token_hex(4)}-{path.name}')
+    return path.with_name(f'{DRAFT_PREFIX}{secrets.token_hex(4)}-{path.name}')

@@ -35,6 +35,10 @@ class TrainingError(ShuffleNetZooError):
     """A training cannot go on: its loss or its weights are not finite."""
 
 
+class WorkDirError(ShuffleNetZooError):
+    """A work directory cannot be written, has gone, or belongs to another run."""
+
+
 class DependencyError(ShuffleNetZooError):
     """A package that this command needs is not installed."""
 

@@ -13,6 +13,8 @@ from typing import Any
 
 from mmengine.config import Config
 
+from shufflenet_zoo.jobs.workdir import raise_errors
+
 _DIGITS = 4
 _TIMES_KEPT = 101
 
@@ -88,7 +90,9 @@ def format_time_left(seconds: float) -> str:
 def _build_logger(path: Path) -> logging.Logger:
     logger = logging.Logger('shufflenet_zoo', logging.INFO)
     formatter = logging.Formatter('%(asctime)s - %(message)s', '%m/%d %H:%M:%S')
-    for handler in (logging.StreamHandler(sys.stdout), logging.FileHandler(path, encoding='utf-8')):
+    file = logging.FileHandler(path, encoding='utf-8')
+    raise_errors(file)
+    for handler in (logging.StreamHandler(sys.stdout), file):
         handler.setFormatter(formatter)
         logger.addHandler(handler)
     return logger

@@ -2,6 +2,7 @@
 
 import copy
 import math
+import os
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -77,7 +78,7 @@ def train(config: Config, options: TrainOptions) -> None:
         config.val_cfg = config.val_dataloader = config.val_evaluator = None
     _check_data(config, DATALOADERS[:2])
     work_dir = _choose_work_dir(config, options.work_dir)
-    with heeding_signals() as request, attempted_start(config, str(work_dir)) as attempt:
+    with heeding_signals() as request, attempted_start(config, str(work_dir), owns=True) as attempt:
         trainer = Trainer(config, options, work_dir)
         trainer.log = RunLog(config, work_dir, trainer.logging.window_size)
         attempt.succeeded = True
@@ -403,6 +404,8 @@ def _describe(config: Config, class_names: Sequence[str]) -> Description | None:
 
 def _check_options(launcher: str, device: str | None) -> None:
     require(launcher == 'none', '--launcher', launcher, "'none': it trains in one process")
+    processes = os.environ.get('MS_WORKER_NUM', '1')  # set by msrun
+    require(processes == '1', 'msrun --worker_num', processes, '1: it trains in one process')
     require(device in (None, 'cpu'), '--device', device, "'cpu'")
 
 

@@ -1,5 +1,6 @@
 """What a training saves: weights as plain .ckpt files, and beside them the state that a resumed training needs."""
 
+import io
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
@@ -58,8 +59,11 @@ def save_state(checkpoint: str | Path, position: Position, parts: Mapping[str, M
     """
     arrays = {f'{part}/{name}': value.asnumpy() for part, values in parts.items() for name, value in values.items()}
     arrays[_META] = np.frombuffer(json.dumps(asdict(position)).encode(), dtype=np.uint8)
+    # In memory: a zip file that meets a full disk complains once more when it is collected.
+    archive = io.BytesIO()
+    np.savez(archive, **arrays)
     with replacing(state_path(checkpoint)) as draft:
-        np.savez(draft, **arrays)
+        draft.write_bytes(archive.getbuffer())
 
 
 def load_state(checkpoint: str | Path) -> tuple[Position, dict[str, np.ndarray]]:

@@ -1,18 +1,31 @@
-"""The work directory of a run: its default name, its last checkpoint, and that a failed start leaves nothing behind."""
+"""The work directory of a run: its name, its last checkpoint, its owner, and that a failed start leaves nothing."""
 
+import errno
+import fcntl
+import logging
+import os
 import shutil
+import socket
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
+from typing import NoReturn
 
 from mmengine.config import Config
 
-from shufflenet_zoo.atomic import replacing
-from shufflenet_zoo.errors import ConfigError, DataError, ShuffleNetZooError, TrainingError
+from shufflenet_zoo.atomic import DRAFT_PREFIX, replacing
+from shufflenet_zoo.errors import ConfigError, DataError, ShuffleNetZooError, TrainingError, WorkDirError
 from shufflenet_zoo.jobs.config import one_line
 
 # The file that names the last checkpoint, as mmengine calls it.
 NOTE = 'last_checkpoint'
+# The file whose lock says that a run is there, and whose text says which.
+_LOCK = '.lock'
+# Where a launcher tells a process its number.
+_RANKS = {'pytorch': 'RANK', 'slurm': 'SLURM_PROCID', 'mpi': 'OMPI_COMM_WORLD_RANK'}
+# What a disk does by itself, and what it does to a path.
+_DISK_FAULTS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO)
+_REFUSALS = (errno.ENOENT, errno.EACCES, errno.EPERM, errno.ENOTDIR)
 
 
 def choose_work_dir(config: Config, requested: str | None) -> str:
@@ -86,17 +99,19 @@ class Attempt:
 
 
 @contextmanager
-def attempted_start(config: Config, work_dir: str) -> Iterator[Attempt]:
-    """Remove what a failed start created, and turn its error into one line for the user.
+def attempted_start(config: Config, work_dir: str, owns: bool = False) -> Iterator[Attempt]:
+    """Remove what a failed start created, and turn errors into one line for the user.
 
     Args:
         config: The config that is being started.
         work_dir: The work directory.
+        owns: Whether no other run may have the directory meanwhile. Default: False, as for a test of its checkpoints.
 
     Yields:
         The attempt; set its ``succeeded`` as soon as the run has begun.
 
     Raises:
+        WorkDirError: if another run has the directory, it cannot be written, or it was removed during the run.
         DataError: if a file or folder was missing at the start.
         ConfigError: if the config could not be built.
     """
@@ -105,24 +120,99 @@ def attempted_start(config: Config, work_dir: str) -> Iterator[Attempt]:
     # The outermost folder that a failed start would have created.
     created = next((folder for folder in reversed([root, *root.parents]) if not folder.exists()), None)
     attempt = Attempt()
+    with _owning(root) if owns else nullcontext():
+        try:
+            yield attempt
+        except BaseException as error:
+            # Another run may have been here already: what is new in its directory is its own.
+            if not attempt.succeeded and (owns or owner_of(root) is None):
+                left = set(root.iterdir()) - present if root.is_dir() else set()
+                _remove([created] if created else left)
+            if isinstance(error, ShuffleNetZooError) or not isinstance(error, Exception):
+                raise
+            if fault := _fault_of_disk(error, root, attempt.succeeded):
+                raise WorkDirError(fault) from error
+            if attempt.succeeded:
+                raise
+            if isinstance(error, FileNotFoundError):
+                raise DataError(f'{config.filename}: {one_line(error)}') from error
+            raise ConfigError(
+                f'{config.filename} cannot be built: {type(error).__name__}: {one_line(error)}'
+            ) from error
+
+
+def is_first_process(launcher: str) -> bool:
+    """Whether this is the process of a job that writes, by what its launcher tells."""
+    return os.environ.get(_RANKS.get(launcher, ''), '0') == '0'
+
+
+def owner_of(work_dir: Path) -> str | None:
+    """Return which other process runs in a work directory, None if none does."""
     try:
-        yield attempt
-    except BaseException as error:
-        if attempt.succeeded:
-            raise
-        # Of several processes, another may have been here already.
-        left = set(root.iterdir()) - present if root.is_dir() else set()
-        _remove([created] if created else left)
-        if isinstance(error, ShuffleNetZooError) or not isinstance(error, Exception):
-            raise
-        if isinstance(error, FileNotFoundError):
-            raise DataError(f'{config.filename}: {one_line(error)}') from error
-        raise ConfigError(f'{config.filename} cannot be built: {type(error).__name__}: {one_line(error)}') from error
+        with (work_dir / _LOCK).open('r+') as lock:
+            try:
+                fcntl.lockf(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                return lock.read().strip() or 'another process'
+    except OSError:
+        pass  # no run has been there, or none can be
+    return None
+
+
+@contextmanager
+def _owning(root: Path) -> Iterator[None]:
+    """Keep other runs out of a work directory, which begins without the drafts of a run that was killed."""
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+        lock = (root / _LOCK).open('a+')
+    except OSError as error:
+        raise WorkDirError(f'work directory {root} cannot be written: {error.strerror}') from error
+    with lock:
+        try:
+            # Not flock: data workers, which may outlive a killed process by seconds, would inherit it.
+            fcntl.lockf(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            lock.seek(0)
+            owner = lock.read().strip() or 'another process'
+            raise WorkDirError(
+                f'work directory {root} is in use: {owner} trains there; wait for its end, or choose another --work-dir'
+            ) from error
+        lock.truncate(0)
+        lock.write(f'process {os.getpid()} on {socket.gethostname()}')
+        lock.flush()
+        _remove(path for path in root.glob(f'{DRAFT_PREFIX}*') if path.is_file())
+        yield
+
+
+def _fault_of_disk(error: BaseException, root: Path, has_begun: bool) -> str | None:
+    """Return what the disk did to a run, None where the error is of another kind."""
+    cause: BaseException | None = error
+    while cause and not (isinstance(cause, OSError) and cause.errno):
+        cause = cause.__cause__ or cause.__context__
+    if cause is None:
+        return None
+    if has_begun and not root.is_dir():
+        return f'work directory {root} was removed during the run'
+    path = Path(os.fsdecode(cause.filename)) if isinstance(cause.filename, (str, bytes)) else root
+    if cause.errno in _DISK_FAULTS or (cause.errno in _REFUSALS and path.absolute().is_relative_to(root)):
+        return f'{path} cannot be written: {cause.strerror}'
+    return None
+
+
+def raise_errors(handler: logging.Handler) -> None:
+    """Let a log that cannot be written end the run; logging would print a traceback per line and go on."""
+    handler.handleError = _reraise
+
+
+def _reraise(record: logging.LogRecord) -> NoReturn:
+    raise
 
 
 def _remove(paths: Iterable[Path]) -> None:
+    """Remove files and folders as far as that is possible: a failure to clean up must not hide what came before."""
     for path in paths:
         if path.is_dir():
             shutil.rmtree(path, ignore_errors=True)
         else:
-            path.unlink(missing_ok=True)
+            with suppress(OSError):
+                path.unlink()

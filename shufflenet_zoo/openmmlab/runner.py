@@ -26,7 +26,7 @@ from shufflenet_zoo.errors import ConfigError
 from shufflenet_zoo.jobs.backends import TestOptions, TrainOptions
 from shufflenet_zoo.jobs.interruption import heeding_signals
 from shufflenet_zoo.jobs.preflight import check_out, require_checkpoint
-from shufflenet_zoo.jobs.workdir import Attempt, attempted_start, report_checkpoint
+from shufflenet_zoo.jobs.workdir import Attempt, attempted_start, is_first_process, report_checkpoint
 from shufflenet_zoo.openmmlab.checkpoint import make_readable, restore_logs
 from shufflenet_zoo.openmmlab.hooks import StopHook
 from shufflenet_zoo.openmmlab.prepare import (
@@ -135,7 +135,8 @@ def train(config: Config, options: TrainOptions) -> None:
     silence_known_warnings()
     device = choose_device(options.device)
     prepared = prepare_training(config, options, device)
-    with heeding_signals() as request, attempted_start(config, prepared.work_dir) as attempt:
+    owns = is_first_process(options.launcher)
+    with heeding_signals() as request, attempted_start(config, prepared.work_dir, owns) as attempt:
         _init_distributed(options.launcher, device)
         runner = _build_runner(prepared, attempt)
         if isinstance(runner, Runner):

@@ -6,6 +6,8 @@ from pathlib import Path
 
 from mmengine.logging import MMLogger
 
+from shufflenet_zoo.jobs.workdir import raise_errors
+
 # Where messages come from that a user waits for, by module and function (None: every function).
 _SHOWN = {
     'logger_hook': None,
@@ -30,9 +32,11 @@ class _ProgressFilter(logging.Filter):
 
 
 def quieten(logger: MMLogger) -> None:
-    """Keep environment, config and initialisation reports of a runner's logger off the terminal."""
+    """Keep environment, config and initialisation reports of a runner's logger off the terminal, and its own faults."""
     for handler in logger.handlers:
-        if isinstance(handler, logging.StreamHandler) and not isinstance(handler, logging.FileHandler):
+        if isinstance(handler, logging.FileHandler):
+            raise_errors(handler)
+        elif isinstance(handler, logging.StreamHandler):
             handler.addFilter(_ProgressFilter())
 
 

@@ -67,8 +67,10 @@ def write(path: Path, content: Content) -> None:
         arrays[_BFLOAT16_NAMES] = _text(narrow)
     if content.description:
         arrays[_DESCRIPTION] = _text(content.description.as_dict())
-    with path.open('wb') as stream:
-        np.savez(stream, **arrays)
+    # In memory: a zip file that meets a full disk complains once more when it is collected.
+    archive = io.BytesIO()
+    np.savez(archive, **arrays)
+    path.write_bytes(archive.getbuffer())
 
 
 def _text(value) -> np.ndarray:
