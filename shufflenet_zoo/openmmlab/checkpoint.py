@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from mmengine.config import Config
 from mmengine.logging import HistoryBuffer
+from mmengine.optim import OptimWrapper
 
 from shufflenet_zoo.errors import CheckpointError
 from shufflenet_zoo.weights.description import KEY, describe_config, innermost
@@ -32,6 +33,26 @@ def check_resumable(checkpoint: Mapping[str, Any], path: str | Path) -> None:
             f'epoch_*.pth or iter_*.pth, or start from its weights with --cfg-options '
             f'load_from={path}'
         )
+    for key in ('epoch', 'iter'):
+        if not isinstance(checkpoint['meta'].get(key), int):
+            raise CheckpointError(
+                f'checkpoint {path} cannot be resumed: its meta says no {key}; resume another one, or start from its '
+                f'weights with --cfg-options load_from={path}'
+            )
+
+
+def check_optimizer(wrapper: OptimWrapper) -> None:
+    """Check that the state of an optimizer has the shapes of its parameters, which torch does not.
+
+    Raises:
+        ValueError: if it has not.
+    """
+    for parameter, state in wrapper.optimizer.state.items():
+        for name, value in state.items():
+            # A factor of a state, such as Adafactor's, has sides of 1.
+            sides = zip(reversed(getattr(value, 'shape', ())), reversed(parameter.shape), strict=False)
+            if any(own not in (1, side) for own, side in sides):
+                raise ValueError(f'{name} {tuple(value.shape)} of a parameter {tuple(parameter.shape)}')
 
 
 def make_readable(checkpoint: dict[str, Any], config: Config) -> None:

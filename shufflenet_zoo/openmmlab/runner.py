@@ -2,7 +2,9 @@
 
 import copy
 import itertools
-from contextlib import nullcontext
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -22,12 +24,13 @@ from torch.utils.data import DataLoader
 
 from shufflenet_zoo.atomic import replacing
 from shufflenet_zoo.backbones.loading import load_fitting, load_strictly
-from shufflenet_zoo.errors import ConfigError
+from shufflenet_zoo.errors import CheckpointError, ConfigError, DataError, ShuffleNetZooError
 from shufflenet_zoo.jobs.backends import TestOptions, TrainOptions
+from shufflenet_zoo.jobs.config import one_line
 from shufflenet_zoo.jobs.interruption import heeding_signals
 from shufflenet_zoo.jobs.preflight import check_out, require_checkpoint
 from shufflenet_zoo.jobs.workdir import Attempt, attempted_start, is_first_process, report_checkpoint
-from shufflenet_zoo.openmmlab.checkpoint import make_readable, restore_logs
+from shufflenet_zoo.openmmlab.checkpoint import check_optimizer, make_readable, restore_logs
 from shufflenet_zoo.openmmlab.hooks import StopHook
 from shufflenet_zoo.openmmlab.prepare import (
     is_detection,
@@ -74,11 +77,17 @@ class Runner(mmengine.runner.Runner):
             make_readable(kwargs['checkpoint'], self.cfg)
 
     def build_dataloader(self, dataloader: Any, seed: int | None = None, diff_rank_seed: bool = False) -> DataLoader:
-        """Build a dataloader; every sample of the training one gets a seed of its own."""
-        if dataloader is self._train_dataloader and isinstance(dataloader, dict):
+        """Build a dataloader that names broken files; every sample of the training one gets a seed of its own."""
+        if isinstance(dataloader, dict):
+            is_training = dataloader is self._train_dataloader
             dataloader = copy.copy(dataloader)
             dataloader['dataset'] = {'type': SeededDataset, 'dataset': dataloader['dataset']}
-            dataloader['sampler'] = {'type': SeededSampler, 'sampler': dataloader['sampler'], 'base_seed': self.seed}
+            if is_training:
+                dataloader['sampler'] = {
+                    'type': SeededSampler,
+                    'sampler': dataloader['sampler'],
+                    'base_seed': self.seed,
+                }
         return super().build_dataloader(dataloader, seed, diff_rank_seed)
 
     def wrap_model(self, model_wrapper_cfg: dict | None, model: nn.Module) -> nn.Module:
@@ -93,6 +102,20 @@ class Runner(mmengine.runner.Runner):
         return MMDistributedDataParallel(
             module=model, broadcast_buffers=False, find_unused_parameters=self.cfg.get('find_unused_parameters', False)
         )
+
+    def resume(self, filename: str, *args: Any, **kwargs: Any) -> None:
+        """Go on from a checkpoint; whatever mmengine stumbles over in it is the checkpoint's fault."""
+        try:
+            super().resume(filename, *args, **kwargs)
+            check_optimizer(self.optim_wrapper)
+        except ShuffleNetZooError:
+            raise
+        except Exception as error:
+            raise CheckpointError(
+                f'checkpoint {filename} cannot be resumed: its training state is damaged, or of another config '
+                f'({type(error).__name__}: {one_line(error)}); resume another one, or start from its weights with '
+                f'--cfg-options load_from={filename}'
+            ) from error
 
     def load_checkpoint(self, filename: str, map_location: Any = 'cpu', strict: bool = False, **kwargs: Any) -> dict:
         """Load weights; to resume or to test, the checkpoint must fit the model exactly, to start from it in part."""
@@ -141,7 +164,8 @@ def train(config: Config, options: TrainOptions) -> None:
         runner = _build_runner(prepared, attempt)
         if isinstance(runner, Runner):
             runner.register_hook(StopHook(request))
-        runner.train()
+        with _errors_of_workers():
+            runner.train()
     if is_main_process():
         report_checkpoint(config, prepared.work_dir)
 
@@ -170,16 +194,37 @@ def test(config: Config, checkpoint: str, options: TestOptions) -> dict:
         _init_distributed(options.launcher, device)
         runner = _build_runner(prepared, attempt)
         if not options.out:
-            return runner.test()
+            with _errors_of_workers():
+                return runner.test()
         # Of several processes, the main one writes.
         with replacing(options.out) if is_main_process() else nullcontext(options.out) as draft:
             if options.out_item == 'pred':
                 dumper = _prediction_dumper(prepared)
                 runner.test_evaluator.metrics.append(dumper(out_file_path=str(draft)))
-            metrics = runner.test()
+            with _errors_of_workers():
+                metrics = runner.test()
             if options.out_item == 'metrics' and is_main_process():
                 mmengine.dump(metrics, str(draft))
             return metrics
+
+
+@contextmanager
+def _errors_of_workers() -> Iterator[None]:
+    """Turn what torch says of its data workers into one line: their errors come with a traceback in the message."""
+    try:
+        yield
+    except DataError as error:
+        raise DataError(str(error).rstrip().rpartition(f'{DataError.__name__}: ')[2]) from error
+    except (RuntimeError, ConnectionError, EOFError) as error:
+        # torch's handler would raise once more, wherever the program is by then.
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        # What a killed worker had in hand breaks its connection; otherwise torch says which it was.
+        if isinstance(error, RuntimeError) and not str(error).startswith('DataLoader worker'):
+            raise
+        raise DataError(
+            f'a data worker was killed ({one_line(error).rstrip(".")}); if memory was short, lower num_workers or '
+            f'batch_size; go on with --resume'
+        ) from error
 
 
 def _prediction_dumper(config: Config) -> type[DumpResults]:

@@ -16,6 +16,7 @@ from mmengine.hooks import Hook
 from mmengine.registry import DATA_SAMPLERS, DATASETS
 from torch.utils.data import Dataset, Sampler
 
+from shufflenet_zoo.data.images import read_image
 from shufflenet_zoo.jobs.seeds import ITERATION_STREAM, SAMPLE_STREAM, derive_seed
 
 
@@ -47,7 +48,7 @@ class _Delegate:
 
 
 class SeededDataset(_Delegate, Dataset):
-    """A data set that seeds the random numbers before it loads a sample.
+    """A data set that seeds the random numbers before it loads a training sample, and names a file that is broken.
 
     Args:
         dataset: Config of the data set.
@@ -65,7 +66,22 @@ class SeededDataset(_Delegate, Dataset):
     def __getitem__(self, index: int) -> Any:
         if isinstance(index, _Draw):
             seed_all(index.seed)
-        return self._wrapped[int(index)]
+        try:
+            return self._wrapped[int(index)]
+        except Exception:
+            self._check_file(int(index))
+            raise
+
+    def _check_file(self, index: int) -> None:
+        """Read the image of a sample that could not be loaded, by ourselves.
+
+        Raises:
+            DataError: if it is missing or no image.
+        """
+        get_info = getattr(self._wrapped, 'get_data_info', None)
+        path = get_info(index).get('img_path') if get_info else None
+        if path and '://' not in path:
+            read_image(path)
 
 
 class SeededSampler(_Delegate, Sampler):
