@@ -268,3 +268,25 @@ def test_two_processes_on_the_cpu(tmp_path):
     )
     # 48 images, 16 per process: two iterations an epoch.
     assert read_checkpoint(tmp_path / 'w' / 'epoch_3.pth')['meta']['iter'] == 6
+
+
+def break_optimizer(content):
+    next(iter(content['optimizer']['state'].values()))['exp_avg'] = torch.ones(7)
+
+
+BROKEN = {
+    'no iter': lambda content: content['meta'].pop('iter'),
+    'a list for the optimizer': lambda content: content.update(optimizer=[]),
+    'too few groups': lambda content: content['optimizer']['param_groups'].pop(),
+    'an optimizer of another shape': break_optimizer,
+    'no logs': lambda content: content.update(message_hub={}),
+}
+
+
+@pytest.mark.parametrize('how', BROKEN)
+def test_resume_blames_a_broken_checkpoint(how, refused, trained):
+    content = read_checkpoint(trained[1])
+    BROKEN[how](content)
+    torch.save(content, 'broken.pth')
+    words = ('checkpoint broken.pth cannot be resumed: ', 'load_from=broken.pth')
+    refused('train', trained[0], '--resume', 'broken.pth', words=words)
