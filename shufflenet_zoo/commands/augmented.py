@@ -4,11 +4,12 @@ import argparse
 
 from shufflenet_zoo.commands.options import add_cfg_options, add_figure, require_positive
 from shufflenet_zoo.jobs.backends import INSPECTORS, load_backend
+from shufflenet_zoo.jobs.cli import Parser
 
 
 def parse_args() -> argparse.Namespace:
     """Parse the command line."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = Parser(description=__doc__)
     parser.add_argument('config', help='config file, or the name of a shipped config')
     parser.add_argument('--images', type=int, default=6, help='images, spread over the data set (default: 6)')
     parser.add_argument('--times', type=int, default=7, help='how often each is augmented (default: 7)')

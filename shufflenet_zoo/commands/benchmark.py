@@ -12,11 +12,12 @@ from pathlib import Path
 from shufflenet_zoo.atomic import replacing
 from shufflenet_zoo.benchmark.cases import PROCESSES, STANDARD_CASES, STANDARD_RATIOS, STANDARD_STARTS
 from shufflenet_zoo.errors import BenchmarkError
+from shufflenet_zoo.jobs.cli import Parser
 
 
 def parse_args() -> argparse.Namespace:
     """Parse the command line."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = Parser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument(
         '--processes',
         nargs='+',

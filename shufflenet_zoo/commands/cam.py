@@ -10,11 +10,12 @@ from shufflenet_zoo.commands.options import (
     resolve_inputs,
 )
 from shufflenet_zoo.jobs.backends import INSPECTORS, load_backend
+from shufflenet_zoo.jobs.cli import Parser
 
 
 def parse_args() -> argparse.Namespace:
     """Parse the command line."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = Parser(description=__doc__)
     add_model_and_images(parser)
     parser.add_argument('--class', dest='wanted', metavar='NAME', help='the class (default: the most probable one)')
     parser.add_argument(

@@ -5,13 +5,14 @@ import ast
 
 from shufflenet_zoo.commands.options import add_trust
 from shufflenet_zoo.errors import CheckpointError
+from shufflenet_zoo.jobs.cli import Parser
 from shufflenet_zoo.weights import LAYOUT_NAMES, convert_file
 from shufflenet_zoo.weights.recognise import PARTS
 
 
 def parse_args() -> argparse.Namespace:
     """Read the command line."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = Parser(description=__doc__)
     parser.add_argument('source', help='weight file of PyTorch, safetensors, MindSpore or numpy, or zoo://NAME')
     parser.add_argument('destination', help='weight file to write: .pth, .pt, .pth.tar, .safetensors, .ckpt or .npz')
     parser.add_argument(

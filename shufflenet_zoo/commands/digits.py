@@ -8,11 +8,12 @@ import cv2
 from shufflenet_zoo.atomic import draft_folder
 from shufflenet_zoo.data.digits import CLASSES, SPLITS, load_split
 from shufflenet_zoo.errors import ArgumentError, DataError
+from shufflenet_zoo.jobs.cli import Parser
 
 
 def parse_args() -> argparse.Namespace:
     """Read the command line."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = Parser(description=__doc__)
     parser.add_argument('folder', metavar='DIR', type=Path, help='folder to write, which must not exist')
     return parser.parse_args()
 

@@ -4,11 +4,12 @@ import argparse
 
 from shufflenet_zoo.commands.options import add_backend, add_cfg_options, add_trust, choose_backend
 from shufflenet_zoo.export.contract import FORMATS
+from shufflenet_zoo.jobs.cli import Parser
 
 
 def parse_args() -> argparse.Namespace:
     """Parse the command line."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = Parser(description=__doc__)
     parser.add_argument('config', help='config file, or the name of a shipped config')
     parser.add_argument('checkpoint', help='checkpoint of the model: a file, or zoo://NAME')
     parser.add_argument('--format', choices=tuple(FORMATS), required=True, help='file format')

@@ -12,6 +12,7 @@ from shufflenet_zoo.arch import Plan, plan_backbone
 from shufflenet_zoo.arch.complexity import Cost, analyse, total
 from shufflenet_zoo.arch.variants import VARIANTS
 from shufflenet_zoo.errors import ArgumentError, ConfigError
+from shufflenet_zoo.jobs.cli import Parser
 
 ROW = '{:<10} {:>16} {:>14} {:>14} {:>14} {:>14} {:>10}'
 LIST_COLUMNS = ('variant', 'parameters', 'multiply-adds', 'published top-1 / top-5 (%)')
@@ -20,7 +21,7 @@ COLUMNS = ('part', 'output', 'parameters', 'multiply-adds', 'conv access', 'elem
 
 def parse_args() -> argparse.Namespace:
     """Read the command line."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = Parser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('network', nargs='?', help='a variant, or a config: a file, or the name of a shipped one')
     parser.add_argument('--size', type=int, nargs=2, default=(224, 224), metavar=('H', 'W'), help='image size')
     parser.add_argument('--classes', type=int, help="classes of the head; default: the config's, 1000 for variants")

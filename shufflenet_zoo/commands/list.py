@@ -2,13 +2,14 @@
 
 import argparse
 
+from shufflenet_zoo.jobs.cli import Parser
 from shufflenet_zoo.jobs.tables import align, markdown
 from shufflenet_zoo.weights import listing
 
 
 def parse_args() -> argparse.Namespace:
     """Parse the command line."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = Parser(description=__doc__)
     parser.add_argument(
         'names',
         nargs='*',

@@ -12,6 +12,7 @@ from shufflenet_zoo.commands.options import (
     resolve_inputs,
 )
 from shufflenet_zoo.jobs.backends import PREDICTORS, PredictOptions, load_backend
+from shufflenet_zoo.jobs.cli import Parser
 
 # A file of one of these suffixes takes all images, anything else is a folder for them.
 _PICTURE_SUFFIXES = ('.png',)
@@ -19,7 +20,7 @@ _PICTURE_SUFFIXES = ('.png',)
 
 def parse_args() -> argparse.Namespace:
     """Parse the command line."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = Parser(description=__doc__)
     add_model_and_images(parser)
     parser.add_argument('--json', action='store_true', help='print JSON rather than a table')
     parser.add_argument(

@@ -5,11 +5,12 @@ import os
 
 from shufflenet_zoo.commands.options import add_cfg_options, add_data, add_trust
 from shufflenet_zoo.jobs.backends import BACKENDS, LAUNCHERS, TrainOptions, load_backend
+from shufflenet_zoo.jobs.cli import Parser
 
 
 def parse_args() -> argparse.Namespace:
     """Parse the command line."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = Parser(description=__doc__)
     parser.add_argument('config', help='config file, or the name of a shipped config')
     parser.add_argument('--work-dir', help='where checkpoints and logs go (default: ./work_dirs/<name of the config>)')
     parser.add_argument(

@@ -4,11 +4,12 @@ import argparse
 
 from shufflenet_zoo.commands.options import add_config_and_checkpoint, add_figure, choose_backend, require_positive
 from shufflenet_zoo.jobs.backends import INSPECTORS, load_backend
+from shufflenet_zoo.jobs.cli import Parser
 
 
 def parse_args() -> argparse.Namespace:
     """Parse the command line."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = Parser(description=__doc__)
     add_config_and_checkpoint(parser)
     parser.add_argument('--per-class', type=int, default=100, help='images of a class, at most (default: 100)')
     add_figure(parser, 'tsne.png')

@@ -4,11 +4,12 @@ import argparse
 
 from shufflenet_zoo.commands.options import add_trust
 from shufflenet_zoo.jobs.backends import BACKENDS, load_backend
+from shufflenet_zoo.jobs.cli import Parser
 
 
 def parse_args() -> argparse.Namespace:
     """Parse the command line."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = Parser(description=__doc__)
     parser.add_argument(
         'names',
         nargs='+',

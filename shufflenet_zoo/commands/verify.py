@@ -20,11 +20,12 @@ from shufflenet_zoo.equivalence import (
 from shufflenet_zoo.equivalence.records import Destinations
 from shufflenet_zoo.equivalence.table import HEADER, rows
 from shufflenet_zoo.errors import ArgumentError
+from shufflenet_zoo.jobs.cli import Parser
 
 
 def parse_args() -> argparse.Namespace:
     """Parse the command line."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = Parser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument(
         'config', nargs='?', help='config of a classifier: a file, or a shipped name (default: named networks)'
     )
