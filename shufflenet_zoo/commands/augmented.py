@@ -2,7 +2,7 @@
 
 import argparse
 
-from shufflenet_zoo.commands.options import add_cfg_options, add_figure, require_positive
+from shufflenet_zoo.commands.options import add_cfg_options, add_data, add_figure, require_positive
 from shufflenet_zoo.jobs.backends import INSPECTORS, load_backend
 from shufflenet_zoo.jobs.cli import Parser
 
@@ -13,6 +13,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('config', help='config file, or the name of a shipped config')
     parser.add_argument('--images', type=int, default=6, help='images, spread over the data set (default: 6)')
     parser.add_argument('--times', type=int, default=7, help='how often each is augmented (default: 7)')
+    add_data(parser)
     add_cfg_options(parser)
     parser.add_argument('--backend', choices=tuple(INSPECTORS), default='torch', help='framework (default: torch)')
     add_figure(parser, 'augmented.png')
@@ -31,5 +32,5 @@ def main() -> None:
     from shufflenet_zoo.jobs.config import load_config, parse_overrides
 
     out = check_path(args.out)
-    config = load_config(args.config, parse_overrides(args.cfg_options))
+    config = load_config(args.config, parse_overrides(args.cfg_options), args.data)
     write_figure(draw_augmented(load_backend(args.backend, INSPECTORS).augment(config, args.images, args.times)), out)

@@ -24,7 +24,7 @@ def main() -> None:
     from shufflenet_zoo.jobs.config import load_config, parse_overrides
 
     out = check_path(args.out)
-    config = load_config(args.config, parse_overrides(args.cfg_options))
+    config = load_config(args.config, parse_overrides(args.cfg_options), args.data)
     inspector = load_backend(choose_backend(args.backend, args.checkpoint), INSPECTORS)
     found = inspector.respond(config, args.checkpoint, args.device)
     write_figure(draw_confusion(found.labels, found.logits.argmax(1), found.class_names), out)

@@ -128,6 +128,7 @@ def add_config_and_checkpoint(parser: argparse.ArgumentParser) -> None:
     """Add what a command needs that runs a model on the data of its config."""
     parser.add_argument('config', help='config file, or the name of a shipped config')
     parser.add_argument('checkpoint', help='checkpoint of the model, or published weights such as zoo://NAME')
+    add_data(parser)
     add_cfg_options(parser)
     parser.add_argument('--device', choices=('cpu', 'cuda'), help='where to run (default: what there is)')
     add_backend(parser)

@@ -73,9 +73,9 @@ def weigh_activations(activations: np.ndarray, gradients: np.ndarray, image: np.
         float32 of shape (height, width), from 0 to 1; 0 everywhere where nothing speaks for the class.
     """
     weights = gradients.mean((1, 2), keepdims=True)
-    heat = np.maximum((weights * activations).sum(0), 0)
-    heat = (heat - heat.min()) / max(float(heat.max() - heat.min()), _LEAST)
-    return cv2.resize(heat.astype(np.float32), image.shape[1::-1])
+    heat = np.maximum((weights * activations).sum(0), 0).astype(np.float32)
+    heat = cv2.resize(heat, image.shape[1::-1])
+    return (heat - heat.min()) / max(float(heat.max() - heat.min()), _LEAST)
 
 
 def complete_names(names: Sequence[str], number: int) -> list[str]:
