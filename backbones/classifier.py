@@ -15,12 +15,21 @@ from shufflenet_zoo.weights.fetch import as_checkpoint
 from shufflenet_zoo.weights.hub import HubMixin, Saved
 
 
+@MODELS.register_module()
 class GlobalAveragePooling(nn.Module):
-    """Averages every channel of every feature map: (N, C, H, W) to (N, C)."""
+    """Averages every channel of every feature map: (N, C, H, W) to (N, C).
+
+    Args:
+        dropout: The share of channels that training leaves out behind the average. Default: 0.
+    """
+
+    def __init__(self, dropout: float = 0.0) -> None:
+        super().__init__()
+        self.dropout = nn.Dropout(dropout) if dropout else nn.Identity()
 
     def forward(self, features: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
         # As mmpretrain does it: a mean over the axes would be another operator in exported files.
-        return tuple(adaptive_avg_pool2d(feature, 1).flatten(1) for feature in features)
+        return tuple(self.dropout(adaptive_avg_pool2d(feature, 1).flatten(1)) for feature in features)
 
 
 class LinearClsHead(nn.Module):

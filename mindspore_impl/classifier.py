@@ -22,12 +22,20 @@ from shufflenet_zoo.weights.hub import HubMixin, Saved
 
 
 class GlobalAveragePooling(nn.Cell):
-    """Averages every channel of every feature map: (N, C, H, W) to (N, C)."""
+    """Averages every channel of every feature map: (N, C, H, W) to (N, C).
+
+    Args:
+        dropout: The share of channels that training leaves out behind the average. Default: 0.
+    """
+
+    def __init__(self, dropout: float = 0.0) -> None:
+        super().__init__()
+        self.dropout = nn.Dropout(p=dropout) if dropout else nn.Identity()
 
     def construct(self, features: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
         pooled = ()
         for feature in features:
-            pooled += (feature.mean((2, 3)),)
+            pooled += (self.dropout(feature.mean((2, 3))),)
         return pooled
 
 
@@ -155,10 +163,13 @@ def _build_backbone(section: Mapping[str, Any]) -> ShuffleNet:
 
 
 def _build_neck(section: Mapping[str, Any]) -> nn.Cell:
-    neck = choose(section, 'model.neck', {'GlobalAveragePooling': GlobalAveragePooling})
-    check_keys(section, 'model.neck', ('dim',))
-    require(section.get('dim', 2) == 2, 'model.neck.dim', section.get('dim'), '2')
-    return neck()
+    key, own = 'model.neck', f'{SCOPE}.{GlobalAveragePooling.__name__}'
+    is_own = choose(section, key, {GlobalAveragePooling.__name__: False, own: True})
+    check_keys(section, key, ('dropout',) if is_own else ('dim',))
+    require(section.get('dim', 2) == 2, f'{key}.dim', section.get('dim'), '2')
+    dropout = section.get('dropout', 0.0)
+    require(isinstance(dropout, (int, float)) and 0 <= dropout < 1, f'{key}.dropout', dropout, 'from 0 to below 1')
+    return GlobalAveragePooling(dropout)
 
 
 def _build_head(section: Mapping[str, Any], backbone: ShuffleNet) -> LinearClsHead:

@@ -13,6 +13,9 @@ from shufflenet_zoo.jobs.config import AUTO, load_config
 CONFIGS = Path(__file__).parents[2] / 'configs'
 LEAVES = sorted(path for path in CONFIGS.rglob('*.py') if not {'_base_', 'detection'} & set(path.parts))
 
+# Other projects' recipes, whose schedules begin where they begin there.
+TO_THE_LETTER = ('_mmpretrain_in1k', '_torchvision_in1k')
+
 
 @cache
 def load(path):
@@ -25,7 +28,7 @@ def test_config(path):
     plan = plan_backbone(config.model.backbone)
     assert config.model.head.in_channels == plan.out_channels[-1]
     assert config.model.head.num_classes == config.data_preprocessor.num_classes
-    assert config.optim_wrapper.paramwise_cfg == {'norm_decay_mult': 0, 'bias_decay_mult': 0}
+    assert config.optim_wrapper.paramwise_cfg.norm_decay_mult == 0
     if 'in1k' in path.stem:
         version, width = path.stem.split('-')[1:3]
         assert config.model.backbone.type.endswith(version.upper())
@@ -33,7 +36,7 @@ def test_config(path):
         if width.split('_')[0].endswith('x'):
             assert config.model.backbone.widen_factor == float(width.split('_')[0][:-1])
         if version == 'v1':
-            assert path.stem.endswith(f'-g{config.model.backbone.groups}_in1k')
+            assert path.stem.split('_')[0].endswith(f'-g{config.model.backbone.groups}')
 
 
 @pytest.mark.parametrize('path', [path for path in LEAVES if 'published' not in path.parts], ids=lambda path: path.stem)
@@ -48,7 +51,9 @@ def test_channels_are_those_of_the_built_backbone(path):
     assert model.head.in_channels == maps[-1].shape[1]
 
 
-@pytest.mark.parametrize('path', LEAVES, ids=lambda path: path.stem)
+@pytest.mark.parametrize(
+    'path', [path for path in LEAVES if not path.stem.endswith(TO_THE_LETTER)], ids=lambda path: path.stem
+)
 def test_an_epoch_can_be_all(path):
     """Schedules bear any length of training."""
     pytest.importorskip('torch')

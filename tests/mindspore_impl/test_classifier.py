@@ -51,6 +51,22 @@ def test_logits_equal_mmpretrain(backbone):
     assert expected.std() > 1e-2
 
 
+@pytest.mark.parametrize('backend', ['torch', 'mindspore'])
+def test_pooling_leaves_channels_out_in_training_only(backend):
+    """What is left is scaled, so that the mean stays."""
+    section = {'type': 'shufflenet_zoo.GlobalAveragePooling', 'dropout': 0.2}
+    features = np.full((4, 1000, 2, 2), 3.0, np.float32)
+    if backend == 'torch':
+        neck = PEERS.build(section)
+        trained, tested = ((neck.train(mode)((torch.tensor(features),))[0].numpy()) for mode in (True, False))
+    else:
+        neck = build_classifier({**config(), 'neck': section})[0].neck
+        trained, tested = (neck.set_train(mode)((ms.Tensor(features),))[0].asnumpy() for mode in (True, False))
+    np.testing.assert_allclose(tested, np.full((4, 1000), 3.0))
+    np.testing.assert_allclose(np.unique(trained), [0, 3.75])
+    assert 0.15 < (trained == 0).mean() < 0.25
+
+
 @pytest.mark.parametrize(
     'cfg',
     [
