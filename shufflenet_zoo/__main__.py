@@ -8,8 +8,7 @@ import shufflenet_zoo
 from shufflenet_zoo.commands import COMMANDS
 from shufflenet_zoo.errors import did_you_mean
 from shufflenet_zoo.jobs import cli
-
-PROGRAM = 'shufflenet-zoo'
+from shufflenet_zoo.jobs.program import PROGRAM, program
 
 
 def main() -> None:
@@ -27,7 +26,7 @@ def main() -> None:
     command = parser.parse_args(sys.argv[1:2]).command
     if command not in COMMANDS:
         parser.error(f'there is no command {command!r}{did_you_mean(command, COMMANDS)}')
-    sys.argv = [f'{PROGRAM} {command}', *sys.argv[2:]]
+    sys.argv = [f'{program()} {command}', *sys.argv[2:]]
     cli.run(importlib.import_module(f'shufflenet_zoo.commands.{command}').main)
 
 

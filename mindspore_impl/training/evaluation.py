@@ -57,6 +57,11 @@ class Evaluator:
         """Batches of one evaluation."""
         return len(self._loader)
 
+    @property
+    def num_images(self) -> int:
+        """Images of the data."""
+        return len(self._loader.dataset)
+
     def run(self) -> Evaluation:
         """Evaluate."""
         self._step.set_train(False)

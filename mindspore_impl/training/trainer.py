@@ -26,6 +26,7 @@ from shufflenet_zoo.jobs.workdir import (
     attempted_start,
     choose_work_dir,
     diverged,
+    introduce,
     latest_checkpoint,
     note_last,
     report_checkpoint,
@@ -82,8 +83,12 @@ def train(config: Config, options: TrainOptions) -> None:
         trainer = Trainer(config, options, work_dir)
         trainer.log = RunLog(config, work_dir, trainer.logging.window_size)
         attempt.succeeded = True
+        images = {'to train on': len(trainer.loader.dataset)}
+        if trainer.evaluator:
+            images['to validate'] = trainer.evaluator.num_images
+        trainer.log.say(introduce(config, _count_parameters(trainer.model), images, 'cpu', work_dir))
         trainer.run(request)
-    report_checkpoint(config, work_dir, '--backend mindspore')
+    report_checkpoint(config, work_dir)
 
 
 def test(config: Config, checkpoint: str, options: TestOptions) -> dict[str, float]:
@@ -117,6 +122,8 @@ def test(config: Config, checkpoint: str, options: TestOptions) -> dict[str, flo
         evaluator = _build_evaluator(config, 'test', model, loss)
         log = RunLog(config, work_dir)
         attempt.succeeded = True
+        images = {'to test': evaluator.num_images}
+        log.say(introduce(config, _count_parameters(model), images, 'cpu', work_dir))
         evaluation = evaluator.run()
     log.say(
         f'Epoch(test) [{evaluator.num_batches}/{evaluator.num_batches}]  '
@@ -443,6 +450,11 @@ def _build_model(config: Config, level: str) -> tuple[nn.Cell, nn.Cell]:
     """Build the model, in mixed precision of a level, and its loss."""
     model, loss = build_classifier(config.model)
     return (model if level == 'O0' else ms.amp.auto_mixed_precision(model, level)), loss
+
+
+def _count_parameters(model: nn.Cell) -> int:
+    """Return how many numbers are trained, without BatchNorm's statistics."""
+    return sum(parameter.size for parameter in model.trainable_params())
 
 
 def _build_loader(config: Config, split: str, seed: int) -> DataLoader:

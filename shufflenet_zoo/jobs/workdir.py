@@ -6,16 +6,19 @@ import logging
 import os
 import shutil
 import socket
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import NoReturn
 
 from mmengine.config import Config
 
+from shufflenet_zoo.arch import Architecture
 from shufflenet_zoo.atomic import DRAFT_PREFIX, replacing
-from shufflenet_zoo.errors import ConfigError, DataError, ShuffleNetZooError, TrainingError, WorkDirError
+from shufflenet_zoo.errors import ArgumentError, ConfigError, DataError, ShuffleNetZooError, TrainingError, WorkDirError
+from shufflenet_zoo.jobs import program
 from shufflenet_zoo.jobs.config import one_line
+from shufflenet_zoo.jobs.tables import align
 
 # The file that names the last checkpoint, as mmengine calls it.
 NOTE = 'last_checkpoint'
@@ -52,21 +55,46 @@ def note_last(work_dir: str | Path, checkpoint: str | Path) -> None:
         note.write_text(str(checkpoint))
 
 
-def report_checkpoint(config: Config, work_dir: str | Path, options: str = '') -> None:
-    """Print where the checkpoint of a finished training is, and how to test it.
+def introduce(config: Config, parameters: int, images: Mapping[str, int], device: str, work_dir: str | Path) -> str:
+    """Return what a log begins with: what is trained or tested, on what, and where.
 
     Args:
         config: The config.
+        parameters: Parameters of the model.
+        images: How many there are to train on, to validate or to test, by name.
+        device: The device, in words.
         work_dir: The work directory.
-        options: Further options that the test needs.
+    """
+    backbone, head = config.model.get('backbone') or {}, config.model.get('head') or {}
+    try:
+        network = str(Architecture.of(backbone))
+    except ArgumentError:  # another project's
+        network = str(backbone.get('type'))
+    classes = f', {head["num_classes"]} classes' if isinstance(head, Mapping) and 'num_classes' in head else ''
+    rows = [
+        ('network', f'{config.model.get("type")} with {network}{classes}'),
+        ('parameters', f'{parameters:,}'),
+        ('images', ', '.join(f'{count:,} {name}' for name, count in images.items())),
+        ('device', device),
+        ('work dir', str(program.shown(work_dir))),
+    ]
+    return f'{Path(config.filename).name}\n{align(rows)}'
+
+
+def report_checkpoint(config: Config, work_dir: str | Path) -> None:
+    """Print where the checkpoint of a finished training is, and a command that tests it.
+
+    Args:
+        config: The config.
+        work_dir: The work directory, which has the config as it was run.
     """
     checkpoint = latest_checkpoint(work_dir)
     if checkpoint is None:
         print(f'done; the config saves no checkpoint, the log is in {work_dir}')
         return
-    if checkpoint.is_relative_to(Path.cwd()):
-        checkpoint = checkpoint.relative_to(Path.cwd())
-    command = f'python tools/test.py {config.filename} {checkpoint} {options}'.rstrip()
+    checkpoint = program.shown(checkpoint)
+    written = Path(work_dir, Path(config.filename).name)
+    command = f'{program.command("test")} {program.shown(written)} {checkpoint}'
     print(f'done: the checkpoint is {checkpoint}; test it with: {command}')
 
 

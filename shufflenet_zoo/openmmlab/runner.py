@@ -19,6 +19,7 @@ from mmengine.evaluator import DumpResults
 from mmengine.logging import MMLogger
 from mmengine.model import MMDistributedDataParallel, convert_sync_batchnorm, revert_sync_batchnorm
 from mmengine.registry import RUNNERS
+from mmengine.runner import BaseLoop
 from torch import nn
 from torch.utils.data import DataLoader
 
@@ -29,7 +30,7 @@ from shufflenet_zoo.jobs.backends import TestOptions, TrainOptions
 from shufflenet_zoo.jobs.config import one_line
 from shufflenet_zoo.jobs.interruption import heeding_signals
 from shufflenet_zoo.jobs.preflight import check_out, require_checkpoint
-from shufflenet_zoo.jobs.workdir import Attempt, attempted_start, is_first_process, report_checkpoint
+from shufflenet_zoo.jobs.workdir import Attempt, attempted_start, introduce, is_first_process, report_checkpoint
 from shufflenet_zoo.openmmlab.checkpoint import check_optimizer, make_readable, restore_logs
 from shufflenet_zoo.openmmlab.hooks import StopHook
 from shufflenet_zoo.openmmlab.prepare import (
@@ -43,6 +44,7 @@ from shufflenet_zoo.weights.fetch import fetch_checkpoint, only_weights
 
 _RUN_NUMBERS = itertools.count()
 _RUN_BEGINS = ('before_train_epoch', 'before_test_epoch')
+_MOMENTS_TO_INTRODUCE = ('before_train', 'before_test')
 
 
 class Runner(mmengine.runner.Runner):
@@ -72,9 +74,21 @@ class Runner(mmengine.runner.Runner):
         """Call the hooks of one moment of the run."""
         if self.attempt and fn_name in _RUN_BEGINS:
             self.attempt.succeeded = True
+        if fn_name in _MOMENTS_TO_INTRODUCE:
+            self.introduce()
         super().call_hook(fn_name, **kwargs)
         if fn_name == 'before_save_checkpoint':  # after hooks that exchange weights
             make_readable(kwargs['checkpoint'], self.cfg)
+
+    def introduce(self) -> None:
+        """Log what runs on what where."""
+        loops = {'to train on': self._train_loop, 'to validate': self._val_loop, 'to test': self._test_loop}
+        images = {name: len(loop.dataloader.dataset) for name, loop in loops.items() if isinstance(loop, BaseLoop)}
+        device = mmengine.device.get_device()
+        threads = f', {torch.get_num_threads()} threads' if device == 'cpu' else ''
+        processes = f', {self.world_size} processes' if self.distributed else ''
+        parameters = sum(parameter.numel() for parameter in _unwrap(self.model).parameters())
+        self.logger.info(introduce(self.cfg, parameters, images, f'{device}{threads}{processes}', self.work_dir))
 
     def build_dataloader(self, dataloader: Any, seed: int | None = None, diff_rank_seed: bool = False) -> DataLoader:
         """Build a dataloader that names broken files; every sample of the training one gets a seed of its own."""

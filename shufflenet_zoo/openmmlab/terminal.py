@@ -12,7 +12,7 @@ from shufflenet_zoo.jobs.workdir import raise_errors
 _SHOWN = {
     'logger_hook': None,
     'checkpoint_hook': ('_save_best_checkpoint',),
-    'runner': ('load_or_resume', 'resume', 'load_checkpoint', 'scale_lr'),
+    'runner': ('introduce', 'load_or_resume', 'resume', 'load_checkpoint', 'scale_lr'),
 }
 # Messages that no user can act on: mmengine about its own parts.
 _NEVER_SHOWN = (

@@ -4,7 +4,7 @@ import json
 import shutil
 
 import pytest
-from helpers.tiny_job import run_tool, write_config
+from helpers.tiny_job import ROOT, run_tool, write_config
 
 BACKEND = ('--backend', 'mindspore')
 
@@ -27,8 +27,9 @@ def test_trains_a_real_network_and_says_how_to_test_it(job):
     assert sum('accuracy/top1: ' in line for line in lines) == 2
     assert lines[-1] == (
         'done: the checkpoint is work_dirs/job_mindspore/epoch_2.ckpt; test it with: python '
-        'tools/test.py job.py work_dirs/job_mindspore/epoch_2.ckpt --backend mindspore'
+        f'{ROOT}/tools/test.py work_dirs/job_mindspore/job.py work_dirs/job_mindspore/epoch_2.ckpt'
     )
+    assert '48 to train on, 64 to validate' in result.stdout
     # Nothing of mindspore's own, at the exit neither.
     assert result.stderr == ''
 
