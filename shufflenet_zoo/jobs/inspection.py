@@ -119,5 +119,5 @@ def require_classifier(config: Config) -> None:
         ConfigError: if it does not.
     """
     kind = str((config.get('model') or {}).get('type'))
-    if kind.rpartition('.')[2] != 'ImageClassifier':
-        raise ConfigError(f'{config.filename}: model.type={kind!r} is no ImageClassifier; the figure shows classes')
+    if not kind.endswith('Classifier'):
+        raise ConfigError(f'{config.filename}: model.type={kind!r} is no classifier; the figure shows classes')

@@ -11,7 +11,7 @@ from shufflenet_zoo.arch import plan_backbone
 from shufflenet_zoo.jobs.config import AUTO, load_config
 
 CONFIGS = Path(__file__).parents[2] / 'configs'
-LEAVES = sorted(path for path in CONFIGS.rglob('*.py') if not {'_base_', 'detection'} & set(path.parts))
+LEAVES = sorted(path for path in CONFIGS.rglob('*.py') if not {'_base_', 'detection', 'distillation'} & set(path.parts))
 
 # Other projects' recipes, whose schedules begin where they begin there.
 TO_THE_LETTER = ('_mmpretrain_in1k', '_torchvision_in1k')

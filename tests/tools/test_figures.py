@@ -128,7 +128,7 @@ def test_refusals(refused, trained, images, tmp_path):
     config, checkpoint = trained
     refused('curves', tmp_path, words=['name the work directory of a training'])
     refused('confusion', config, checkpoint, '--out', 'figure.jpg', words=['figure.png', 'not figure.jpg'])
-    refused('tsne', DETECTOR, checkpoint, words=["'RetinaNet' is no ImageClassifier"])
+    refused('tsne', DETECTOR, checkpoint, words=["'RetinaNet' is no classifier"])
     refused('cam', config, checkpoint, images[0], '--class', 'ten', words=['--class ten', 'no such class'])
     refused('cam', config, checkpoint, images[0], '--stage', 9, words=['--stage 9', '0 to 2'])
     refused('cam', config, checkpoint, config, words=['trained.py cannot be read'])
