@@ -18,7 +18,8 @@ def parse_args() -> argparse.Namespace:
         '--deploy',
         action=argparse.BooleanOptionalAction,
         default=True,
-        help='write the deploy form, without shuffles and BatchNorm (default), or the network as it is',
+        help='write the form that is fastest in the format, with or without the deploy rewriting (default), '
+        'or the network as it is',
     )
     parser.add_argument('--dynamic', action='store_true', help='take any batch and image size')
     parser.add_argument(
@@ -72,6 +73,8 @@ def main() -> None:
             backend=choose_backend(args.backend, args.checkpoint),
         ),
     )
+    if args.deploy:
+        print(f'form: {"the deploy form" if exported.deployed else "as trained, which is faster in this format"}')
     if exported.accuracies:
         before, after = exported.accuracies
         print(
@@ -80,4 +83,7 @@ def main() -> None:
         )
     else:
         print(f'largest difference from the live model: {exported.difference:.1e} of the largest logit')
+    if exported.default:
+        precision, difference = exported.default
+        print(f'in {precision}, which the runtime chooses by itself on this CPU: {difference:.1e}')
     print(f'written: {exported.path}')

@@ -61,7 +61,10 @@ class Loaded:
     Attributes:
         run: Computes logits from normalised images, both float32.
         texts: The metadata that the file holds.
+        default: The precision that the runtime computes in unless it is told, 'bf16', and what computes in it. Default:
+            None, it is the one of ``run``.
     """
 
     run: Callable[[np.ndarray], np.ndarray]
     texts: Mapping[str, str] = field(default_factory=dict)
+    default: tuple[str, Callable[[np.ndarray], np.ndarray]] | None = None

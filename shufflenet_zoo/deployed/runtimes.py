@@ -17,6 +17,7 @@ from shufflenet_zoo.deployed.quiet import quiet
 
 # The part of OpenVINO's runtime info that is ours.
 OPENVINO_SECTION = 'shufflenet_zoo'
+_HINT = 'INFERENCE_PRECISION_HINT'
 # The file with our metadata in the archive that a .tflite file may end with.
 LITERT_METADATA = 'shufflenet_zoo.json'
 
@@ -42,8 +43,17 @@ def load_openvino(path: Path) -> Loaded:
 
     core = openvino.Core()
     model = core.read_model(str(path))
-    compiled = core.compile_model(model, 'CPU', {'INFERENCE_PRECISION_HINT': 'f32'})
-    return Loaded(lambda images: compiled(images)[0], openvino_texts(model))
+    compiled = core.compile_model(model, 'CPU', {_HINT: 'f32'})
+    default = None
+    # Held at a lower instruction set, OpenVINO still chooses bfloat16, and fails to compile for it.
+    if core.get_property('CPU', _HINT) == openvino.Type.bf16 and 'ONEDNN_MAX_CPU_ISA' not in os.environ:
+
+        def run_in_bf16(images: np.ndarray) -> np.ndarray:
+            # Compiled only here: who runs the file does not need it.
+            return openvino.Core().compile_model(str(path), 'CPU', {_HINT: 'bf16'})(images)[0]
+
+        default = 'bf16', run_in_bf16
+    return Loaded(lambda images: compiled(images)[0], openvino_texts(model), default)
 
 
 def openvino_texts(model) -> dict[str, str]:

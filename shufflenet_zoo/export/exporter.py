@@ -2,7 +2,7 @@
 
 import importlib
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -11,15 +11,17 @@ from mmengine.config import Config
 
 from shufflenet_zoo.atomic import draft_folder
 from shufflenet_zoo.deployed.metadata import Loaded, Metadata
+from shufflenet_zoo.deployed.quiet import quiet
 from shufflenet_zoo.errors import ConfigError, DependencyError, ExportError, ShuffleNetZooError
 from shufflenet_zoo.export.contract import EXTRAS, FORMATS, Format, Shape, Source
+from shufflenet_zoo.export.forms import is_deploy_fastest
 from shufflenet_zoo.jobs.config import one_line
 from shufflenet_zoo.weights.zoo import is_address
 
 SOURCES = {'torch': 'shufflenet_zoo.export.torch_source', 'mindspore': 'shufflenet_zoo.export.mindspore_source'}
 _BACKEND_EXTRAS = {'torch': 'openmmlab', 'mindspore': 'mindspore'}
 # Largest difference of a logit from the live model's, relative to the largest logit.
-TOLERANCES = {'fp32': 1e-4, 'fp16': 2e-2}
+TOLERANCES = {'fp32': 1e-4, 'fp16': 2e-2, 'bf16': 5e-2}
 # An int8 file must decide like the live model on this share of the test images.
 MIN_AGREEMENT = 0.9
 
@@ -30,7 +32,7 @@ class ExportOptions:
 
     Attributes:
         format: One of FORMATS.
-        deploy: Whether to write the deploy form rather than the trained network as it is.
+        deploy: Whether to write the form that is fastest in the format rather than the trained network as it is.
         precision: 'fp32', 'fp16' or 'int8'.
         calibration: Training images for int8; None where the precision is another.
         dynamic: Whether the file takes any batch and image size, rather than one image of the config's size.
@@ -57,12 +59,17 @@ class Exported:
         path: The file.
         difference: Largest difference of a logit relative to the largest logit; for int8, the share of test images
             that are decided otherwise than by the live model.
+        deployed: Whether it holds the deploy form rather than the trained network as it is.
         accuracies: For int8, the top-1 accuracies in percent on the test data before and after.
+        default: The precision that the runtime computes in by itself on this CPU, where that is another, and the
+            difference in it.
     """
 
     path: Path
     difference: float
+    deployed: bool
     accuracies: tuple[float, float] | None = None
+    default: tuple[str, float] | None = None
 
 
 def export(config: Config, checkpoint: str, options: ExportOptions) -> Exported:
@@ -84,7 +91,8 @@ def export(config: Config, checkpoint: str, options: ExportOptions) -> Exported:
     _check_options(options, target)
     path = _destination(config, checkpoint, options.out, target.suffix)
     origin = _import(SOURCES[options.backend], f'--backend {options.backend}', _BACKEND_EXTRAS[options.backend])
-    source = origin.open_source(config, checkpoint, options.deploy, options.input_size)
+    deployed = options.deploy and is_deploy_fastest(options.format, _backbone_type(config))
+    source = origin.open_source(config, checkpoint, deployed, options.input_size)
     source = replace(source, metadata=replace(source.metadata, dynamic=options.dynamic))
     batches = origin.calibration_batches(config, options.calibration) if options.precision == 'int8' else []
     shape = Shape(source.in_channels, source.metadata.input_size, options.dynamic, source.min_size)
@@ -92,12 +100,12 @@ def export(config: Config, checkpoint: str, options: ExportOptions) -> Exported:
         with draft_folder(path) as folder:
             written = folder / path.name
             if options.precision == 'int8':
-                found = _write_int8(source, shape, target, written, batches, origin.labelled_images(config))
+                exported = _write_int8(source, shape, target, written, batches, origin.labelled_images(config))
             else:
-                found = _write(source, shape, target, written, options.precision)
+                exported = _write(source, shape, target, written, options.precision)
             for part, final in zip(target.parts(written), target.parts(path), strict=True):
                 os.replace(part, final)
-        return Exported(path, *found)
+        return replace(exported, path=path, deployed=deployed)
     except OSError as error:
         raise ExportError(f'{path} cannot be written: {one_line(error)}') from error
     except ShuffleNetZooError:
@@ -116,6 +124,12 @@ def _destination(config: Config, checkpoint: str, out: str | None, suffix: str) 
     if not out.endswith(suffix):
         raise ConfigError(f'--out {out}: a file of this format is called *{suffix}')
     return Path(out)
+
+
+def _backbone_type(config: Config) -> str:
+    """Return the class of the config's backbone, without its scope."""
+    backbone = (config.get('model') or {}).get('backbone') or {}
+    return str(backbone.get('type')).rpartition('.')[2]
 
 
 def load_format(name: str) -> Format:
@@ -175,25 +189,37 @@ def _check_options(options: ExportOptions, target: Format) -> None:
         _import('nncf' if options.format == 'openvino' else 'onnxruntime.quantization', '--int8', 'export')
 
 
-def _write(source: Source, shape: Shape, target: Format, path: Path, precision: str) -> tuple[float]:
+def _write(source: Source, shape: Shape, target: Format, path: Path, precision: str) -> Exported:
     target.write(source, shape, precision, path)
     loaded = target.load(path)
     if Metadata.from_texts(loaded.texts) != source.metadata:
         raise ExportError(f'{path.name} does not hold the metadata that was written into it')
+    difference = _compare(source, shape, loaded.run, path, precision)
+    default = None
+    if loaded.default:
+        name, run = loaded.default
+        default = name, _compare(source, shape, run, path, name)
+    return Exported(path, difference, False, default=default)
+
+
+def _compare(
+    source: Source, shape: Shape, run: Callable[[np.ndarray], np.ndarray], path: Path, precision: str
+) -> float:
+    """Return the largest difference of a logit relative to the largest logit, of noise as images."""
     generator = np.random.default_rng(0)
     differences = []
     for size in shape.to_check():
         images = generator.standard_normal(size, dtype=np.float32)
-        expected, found = source.run(images), loaded.run(images)
+        expected, found = source.run(images), run(images)
         differences.append(np.abs(found - expected).max() / np.abs(expected).max())
     # Written so that a difference that is no number fails too; max() of Python would drop it.
     difference = float(np.max(differences))
     if not difference <= TOLERANCES[precision]:
         raise ExportError(
-            f'{path.name} computes something else than the live model: the logits differ by '
+            f'{path.name} computes something else than the live model in {precision}: the logits differ by '
             f'{difference:.1e} of the largest one, allowed are {TOLERANCES[precision]:.0e}'
         )
-    return (difference,)
+    return difference
 
 
 def _write_int8(
@@ -203,18 +229,25 @@ def _write_int8(
     path: Path,
     batches: list[np.ndarray],
     images: Iterable[tuple[np.ndarray, int]],
-) -> tuple[float, tuple[float, float]]:
+) -> Exported:
     """Write and compare the fp32 file, quantize it, and compare the decisions of both."""
     whole = path.with_name('fp32' + target.suffix)
     _write(source, shape, target, whole, 'fp32')
-    target.quantize(whole, path, batches)
+    with quiet():
+        target.quantize(whole, path, batches)
     before, after = target.load(whole), target.load(path)
     decisions = np.array([(label, before.run(image).argmax(), after.run(image).argmax()) for image, label in images])
     labels, exact, quantized = decisions.T
+    if len(set(quantized)) == 1 < len(set(exact)):
+        raise ExportError(
+            f'{path.name} decides for class {quantized[0]} on every test image, the live model for '
+            f'{len(set(exact))} classes: the int8 network is broken, in this engine on this CPU'
+        )
     agreement = float((exact == quantized).mean())
     if agreement < MIN_AGREEMENT:
         raise ExportError(
             f'{path.name} decides like the live model on {agreement:.1%} of the test images only, '
             f'at least {MIN_AGREEMENT:.0%} are required; give more images with --calibration'
         )
-    return 1 - agreement, (100 * float((exact == labels).mean()), 100 * float((quantized == labels).mean()))
+    accuracies = (100 * float((exact == labels).mean()), 100 * float((quantized == labels).mean()))
+    return Exported(path, 1 - agreement, False, accuracies)

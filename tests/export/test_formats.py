@@ -15,6 +15,7 @@ from shufflenet_zoo.errors import DependencyError, ExportError
 from shufflenet_zoo.export import exporter
 from shufflenet_zoo.export.contract import Format, Shape, Source
 from shufflenet_zoo.export.converters import run_converter
+from shufflenet_zoo.export.forms import is_deploy_fastest
 
 METADATA = Metadata((123.675, 116.28, 103.53), (58.395, 57.12, 57.375), 'rgb', (64, 64), ('cat', 'dog — "ß"'))
 # The structures that differ in operators of ONNX: pools, strides and dilations, gates, splits.
@@ -67,7 +68,7 @@ def written(name: str, source: Source, tmp_path, precision: str = 'fp32', dynami
     target = load_format(name)
     path = tmp_path / f'model{target.suffix}'
     shape = Shape(source.in_channels, (64, 64), dynamic, source.min_size)
-    return path, exporter._write(source, shape, target, path, precision)[0]
+    return path, exporter._write(source, shape, target, path, precision).difference
 
 
 @pytest.mark.parametrize('name', slow_but(STRUCTURES, OPERATORS))
@@ -185,3 +186,71 @@ def test_lost_metadata_is_caught(tmp_path):
     target = Format('.x', ('fp32',), lambda *arguments: None, lambda path: Loaded(source.run, texts))
     with pytest.raises(ExportError, match='metadata'):
         exporter._write(source, Shape(3, (64, 64)), target, tmp_path / 'model.x', 'fp32')
+
+
+def test_what_the_runtime_computes_by_default_is_checked_too(tmp_path):
+    source = make_source(V2)
+
+    def written_with(factor: float) -> exporter.Exported:
+        def load(path):
+            return Loaded(source.run, METADATA.as_texts(), ('bf16', lambda x: source.run(x) * np.float32(factor)))
+
+        target = Format('.x', ('fp32',), lambda *arguments: None, load)
+        return exporter._write(source, Shape(3, (64, 64)), target, tmp_path / 'model.x', 'fp32')
+
+    exported = written_with(1.01)
+    assert exported.difference == 0
+    assert exported.default[0] == 'bf16' and exported.default[1] == pytest.approx(0.01, rel=1e-3)
+    with pytest.raises(ExportError, match='in bf16: the logits differ by 1.0e-01'):
+        written_with(1.1)
+
+
+def test_an_int8_network_of_one_class_is_named_as_that(tmp_path):
+    source = make_source(V2)
+
+    def load(path):
+        whole = path.name.startswith('fp32')
+        return Loaded(source.run if whole else lambda x: np.eye(1, 10, 8, dtype=np.float32), METADATA.as_texts())
+
+    target = Format('.x', ('fp32', 'int8'), lambda *arguments: None, load, lambda *arguments: None)
+    noise = np.random.default_rng(0).standard_normal((8, 1, 3, 64, 64), dtype=np.float32) * 50
+    assert len({source.run(image).argmax() for image in noise}) > 1
+    with pytest.raises(ExportError, match='decides for class 8 on every test image'):
+        exporter._write_int8(source, Shape(3, (64, 64)), target, tmp_path / 'm.x', [], [(image, 0) for image in noise])
+
+
+def stored_types(node) -> set[str]:
+    """Return the types of the constants that a node of OpenVINO is computed from."""
+    if node.get_type_name() == 'Constant':
+        return {node.get_element_type().to_string()}
+    return set().union(*(stored_types(value.get_node()) for value in node.input_values()))
+
+
+def test_grouped_convolutions_stay_in_float_in_openvino_and_all_others_are_quantized(tmp_path):
+    import openvino
+
+    path, _ = written('openvino', make_source(V1), tmp_path)
+    small = tmp_path / 'int8.xml'
+    noise = np.random.default_rng(0).standard_normal((4, 1, 3, 64, 64), dtype=np.float32)
+    load_format('openvino').quantize(path, small, list(noise))
+    kinds = {'grouped': set(), 'depthwise': set(), 'other': set()}
+    for node in openvino.Core().read_model(str(small)).get_ops():
+        if node.get_type_name() in ('Convolution', 'GroupConvolution'):
+            shape = list(node.input(1).get_shape())
+            kind = 'other' if len(shape) == 4 else 'depthwise' if shape[1:3] == [1, 1] else 'grouped'
+            kinds[kind].add('i8' in stored_types(node.input_value(1).get_node()))
+    assert kinds == {'grouped': {False}, 'depthwise': {True}, 'other': {True}}
+
+
+@pytest.mark.parametrize(
+    ('file_format', 'backbone', 'deployed'),
+    [
+        ('litert', 'ShuffleNetV2', False),
+        ('openvino', 'ShuffleNetV1', False),
+        ('openvino', 'ShuffleNetV2', True),
+        ('onnx', 'ShuffleNetV1', True),
+        ('mindir', 'ShuffleNetV1', True),
+    ],
+)
+def test_the_form_is_the_fastest_one(file_format, backbone, deployed):
+    assert is_deploy_fastest(file_format, backbone) == deployed
