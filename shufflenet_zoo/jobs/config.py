@@ -17,6 +17,7 @@ from shufflenet_zoo.arch.architecture import family_of
 from shufflenet_zoo.errors import ArgumentError, ConfigError
 from shufflenet_zoo.jobs.datasets import DATALOADERS, as_list, use_data
 from shufflenet_zoo.jobs.shipped import find_config
+from shufflenet_zoo.jobs.typos import find_typo
 
 # The value of `in_channels` in a neck or head that stands for "what comes out of the part before".
 AUTO = 'auto'
@@ -130,6 +131,8 @@ def _apply_overrides(config: Config, overrides: Mapping[str, Any]) -> None:
             close = difflib.get_close_matches(top, known, n=1)
             hint = f'; did you mean {close[0]!r}?' if close else ''
             raise ConfigError(f'--cfg-options {key}: {config.filename} has no key {top!r}{hint}')
+        if meant := find_typo(config, key):
+            raise ConfigError(f'--cfg-options {key}: {config.filename} has no such key; did you mean {meant!r}?')
         current = _value_at(config, key.split('.'))
         if isinstance(current, Mapping) and value is not None and not isinstance(value, Mapping):
             raise ConfigError(

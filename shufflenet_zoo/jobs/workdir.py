@@ -19,6 +19,7 @@ from shufflenet_zoo.errors import ArgumentError, ConfigError, DataError, Shuffle
 from shufflenet_zoo.jobs import program
 from shufflenet_zoo.jobs.config import one_line
 from shufflenet_zoo.jobs.tables import align
+from shufflenet_zoo.jobs.typos import blame
 
 # The file that names the last checkpoint, as mmengine calls it.
 NOTE = 'last_checkpoint'
@@ -165,7 +166,7 @@ def attempted_start(config: Config, work_dir: str, owns: bool = False) -> Iterat
             if isinstance(error, FileNotFoundError):
                 raise DataError(f'{config.filename}: {one_line(error)}') from error
             raise ConfigError(
-                f'{config.filename} cannot be built: {type(error).__name__}: {one_line(error)}'
+                f'{config.filename} cannot be built: {type(error).__name__}: {one_line(error)}{blame(config, error)}'
             ) from error
 
 

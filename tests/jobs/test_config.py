@@ -71,6 +71,7 @@ def test_overrides(config_file):
         ('train_cfg.max_epochs', 'must be key=value'),
         ('=3', 'must be key=value'),
         ('trian_cfg.max_epochs=3', "no key 'trian_cfg'; did you mean 'train_cfg'"),
+        ('model.backbone.grups=3', "no such key; did you mean 'model.backbone.groups'"),
         ('train_cfg=3', 'is a section.*max_epochs'),
         ('train_cfg.max_epochs=3+x', 'must be a number, as 3'),
         ('train_cfg.max_epochs.x=3', 'does not fit'),

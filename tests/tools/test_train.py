@@ -131,7 +131,10 @@ def test_resume_auto_without_checkpoint(call, tmp_path):
     ('option', 'words'),
     [
         ('train_cfg.max_epochs=many', ('job.py', "'many'")),
-        ('train_cfg.max_epoch=3', ('job.py', 'max_epoch')),
+        ('train_cfg.max_epoch=3', ('job.py', "did you mean 'train_cfg.max_epochs'")),
+        ('model.head.classes=3', ('model.head.classes is no argument of LinearClsHead', "did you mean 'num_classes'")),
+        ('model.backbone.smal_stem=True', ("did you mean 'model.backbone.small_stem'",)),
+        ('model.backbone.stem_rul=paper', ('model.backbone: ', "'stem_rul'", "did you mean 'stem_rule'")),
         ('model.backbone.groups=5', ('job.py', 'groups', '5')),
         ('model.backbone.norm_cfg.type=Norm', ('norm_cfg', "'Norm'")),
         ('model.head.type=NoHead', ('job.py', 'NoHead')),
