@@ -1,6 +1,7 @@
 """The accuracy of many weights, measured as the test tool does, beside the published figures."""
 
 import csv
+import os
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -26,6 +27,8 @@ from shufflenet_zoo.weights.zoo import is_address, read_any, single_precision
 _LAYOUTS = {'torch': CANONICAL, 'mindspore': 'mindspore'}
 # The published data set that comes with the package, and the part of it that nothing was trained on.
 _SHIPPED_DATA = {'digits': {'type': 'shufflenet_zoo.Digits', 'split': 'test'}}
+# Fewer are read before a process that reads them has started.
+_IMAGES_PER_WORKER = 1000
 _COLUMNS = ('weights', 'images', 'top-1', 'published', 'difference', 'top-5', 'published', 'difference')
 _CSV_COLUMNS = ('weights', 'images', 'top1', 'published_top1', 'top5', 'published_top5', 'reason')
 
@@ -119,6 +122,7 @@ def _measure(
         annotations.write_text(''.join(f'{path} {label}\n' for path, label in labelled), encoding='utf-8')
         config.test_dataloader.dataset.ann_file = str(annotations)
         images = len(labelled)
+        config.test_dataloader.num_workers = min(images // _IMAGES_PER_WORKER, len(os.sched_getaffinity(0)))
     # Whatever the file and its layout are, both backends read this one.
     checkpoint = folder / 'weights.safetensors'
     write_weights(checkpoint, convert(weights, _LAYOUTS[backend]))
