@@ -31,16 +31,25 @@ class Subtree:
     root: str
 
     def split(self, tensors: Mapping[str, np.ndarray]) -> tuple[dict[str, np.ndarray], list[str]]:
-        """Return the network's tensors by their names in the layout, and the full names of all others."""
-        inside, outside = {}, []
+        """Return the network's tensors by their names in the layout, and the full names of all others.
+
+        Raises:
+            CheckpointError: if a tensor of the head is there twice, within the network and beside it.
+        """
+        inside: dict[str, np.ndarray] = {}
+        outside = []
         for key, value in tensors.items():
-            if key.startswith(self.prefix):
-                inside[key.removeprefix(self.prefix)] = value
-            elif key.startswith(f'{self.root}{self.layout.head}.'):
-                inside[key.removeprefix(self.root)] = value
-            elif key.rpartition('.')[2] not in _AVERAGING_COUNTERS:
+            if key.rpartition('.')[2] in _AVERAGING_COUNTERS:
+                continue
+            is_head = key.startswith(f'{self.root}{self.layout.head}.')
+            if not is_head and not key.startswith(self.prefix):
                 outside.append(key)
-        return {key: value for key, value in inside.items() if key not in _AVERAGING_COUNTERS}, outside
+                continue
+            name = key.removeprefix(self.root if is_head else self.prefix)
+            if name in inside:
+                raise CheckpointError(f'tensor {name} is there twice, behind {self.prefix!r} and {self.root!r}')
+            inside[name] = value
+        return inside, outside
 
     def full_name(self, key: str) -> str:
         """Return the name in the file of a tensor of the network."""

@@ -108,6 +108,14 @@ def test_a_network_is_found_behind_any_prefix_and_the_rest_is_named():
     assert found.notes == ('left out, not of the network: model.loss.* (2 tensors), criterion.weight',)
 
 
+def test_a_head_within_and_beside_a_backbone_is_refused():
+    tensors = make_weights('openmmlab', {'type': 'ShuffleNetV2', 'widen_factor': 0.5}).tensors
+    named = {key if key.startswith('head.') else f'backbone.{key}': value for key, value in tensors.items()}
+    assert identical(dict(identify(named).tensors), tensors)
+    with pytest.raises(CheckpointError, match=r"head\.fc\.bias is there twice, behind 'backbone\.' and ''"):
+        identify(named | {'backbone.head.fc.bias': np.zeros(7)})
+
+
 def test_one_of_several_networks_is_chosen_by_its_prefix():
     student = make_weights('torchvision', {'type': 'ShuffleNetV2', 'widen_factor': 0.5}).tensors
     teacher = make_weights('openmmlab', {'type': 'ShuffleNetV1', 'widen_factor': 0.5}).tensors
