@@ -97,12 +97,13 @@ class StopHook(Hook):
     ) -> None:
         """Look at the loss and at the request."""
         loss = torch.as_tensor((outputs or {}).get('loss', 0.0)).detach().float().sum().item()
-        is_fault, signum = _agree(
-            not math.isfinite(loss) and not _is_left_out(runner),
-            self._request.signum,
-        )
+        is_finite = math.isfinite(loss)
+        is_fault, signum = _agree(not is_finite and not _is_left_out(runner), self._request.signum)
+        if is_fault and not is_main_process():
+            raise SystemExit(2)  # the main process says why
         if is_fault:
-            raise self._diverged(runner, f'the loss is {loss}')
+            what = 'the loss of another process is not finite' if is_finite else f'the loss is {loss}'
+            raise self._diverged(runner, what)
         if signum:
             self._stop(runner, signum)
 

@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from helpers.faults import command, run, write_job
+from helpers.faults import command, run, torchrun, write_job
 from helpers.refusals import assert_refused
 
 from shufflenet_zoo.jobs.workdir import latest_checkpoint
@@ -28,3 +28,11 @@ def test_stops_at_the_step_and_keeps_the_last_good_checkpoint(tmp_path, backend)
     assert last.stem == 'epoch_1'
     assert not any(fault_of(name, array) for name, array in read_content(last).tensors.items())
     assert not list((tmp_path / 'work').glob('epoch_2*'))
+
+
+@pytest.mark.faults
+def test_all_processes_stop_and_one_says_why(tmp_path):
+    train = command('train', write_job(tmp_path, DIVERGES), '--work-dir', 'work', '--launcher', 'pytorch')
+    _, _, errors = run(*torchrun(), *train[1:], cwd=tmp_path)
+    assert errors.count('error: the loss is nan at iteration ') == 1, errors
+    assert latest_checkpoint(tmp_path / 'work').stem == 'epoch_1'

@@ -2,9 +2,7 @@
 
 import os
 import signal
-import socket
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -17,6 +15,7 @@ from helpers.faults import (
     end,
     run,
     started,
+    torchrun,
     wait_for,
     write_job,
 )
@@ -90,10 +89,7 @@ def test_stopped_in_mid_epoch_and_resumed_to_the_bit(backend, signum, whole, tmp
 @pytest.mark.parametrize('to', ['launcher', 'one process'])
 def test_all_processes_stop_at_one_iteration(to, tmp_path):
     config = write_job(tmp_path, HARD['torch'])
-    with socket.socket() as probe:
-        probe.bind(('localhost', 0))
-        port = probe.getsockname()[1]
-    launcher = [sys.executable, '-m', 'torch.distributed.run', '--nproc_per_node=2', f'--master_port={port}']
+    launcher = torchrun()
     tool = command('train', config, '--launcher', 'pytorch', '--device', 'cpu', '--resume')[1:]
     status, _, errors = run(*launcher, *tool, '--work-dir', 'whole', cwd=tmp_path)
     assert status == 0, errors

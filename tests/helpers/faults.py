@@ -2,6 +2,7 @@
 
 import os
 import re
+import socket
 import subprocess
 import sys
 import threading
@@ -42,6 +43,19 @@ def command(tool: str, *arguments: Any, backend: str = 'torch') -> list[str]:
     return [sys.executable, *program, *map(str, arguments), '--backend', backend]
 
 
+def torchrun() -> list[str]:
+    """Return the beginning of a command line that starts two processes of PyTorch."""
+    launcher = ['-m', 'torch.distributed.run', '--nproc_per_node=2', f'--master_port={free_port()}']
+    return [sys.executable, *launcher]
+
+
+def free_port() -> int:
+    """Return a port that nothing listens on."""
+    with socket.socket() as probe:
+        probe.bind(('localhost', 0))
+        return probe.getsockname()[1]
+
+
 def environment(**extra: str) -> dict[str, str]:
     """Return the environment of such a command."""
     return {
@@ -54,12 +68,12 @@ def environment(**extra: str) -> dict[str, str]:
 
 
 @contextmanager
-def started(*args: str, cwd: Path, **env: str) -> Iterator[subprocess.Popen]:
+def started(*args: str, cwd: Path, patience: float = _PATIENCE, **env: str) -> Iterator[subprocess.Popen]:
     """Start a command; kill it if it is still there after the patience, or at the end of the block."""
     process = subprocess.Popen(
         args, cwd=cwd, env=environment(**env), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
-    timer = threading.Timer(_PATIENCE, process.kill)
+    timer = threading.Timer(patience, process.kill)
     timer.start()
     try:
         yield process
