@@ -13,6 +13,8 @@ DATALOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
 EVALUATORS = ('val_evaluator', 'test_evaluator')
 # Data sets that download or make their files where they are missing.
 SELF_LOADING_DATASETS = ('CIFAR10', 'CIFAR100', 'MNIST', 'FashionMNIST', 'DigitsDetection')
+# Steps of pipelines that decide the size of an image.
+_RESIZES = ('Resize', 'ResizeEdge', 'CenterCrop', 'RandomCrop', 'RandomResizedCrop')
 # Data sets whose classes are the folders that they find: ours, and mmpretrain's without an annotation file.
 IMAGE_FOLDER, CUSTOM = 'ImageFolder', 'CustomDataset'
 
@@ -125,6 +127,32 @@ def iterate_datasets(node: Any, key: str) -> Iterator[tuple[str, Mapping]]:
         yield key, node
     for inner_key, dataset in inner:
         yield from iterate_datasets(dataset, inner_key)
+
+
+def image_size(config: Config) -> tuple[int, int] | None:
+    """Return height and width of the images that a config's model is tested on, None where it does not say them.
+
+    Photographs that are resized with their sides' ratio kept are taken at the largest size that the resize allows.
+    """
+    for field in ('test_dataloader', 'train_dataloader'):
+        pipelines = (dataset.get('pipeline') or () for _, dataset in iterate_datasets(config.get(field), field))
+        sizes = [size for pipeline in pipelines for step in pipeline if (size := _size_of(step))]
+        if sizes:
+            divisor = (config.model.get('data_preprocessor') or {}).get('pad_size_divisor', 1)
+            height, width = sizes[-1]
+            return -(-height // divisor) * divisor, -(-width // divisor) * divisor
+    return None
+
+
+def _size_of(step: Mapping[str, Any]) -> tuple[int, int] | None:
+    """Return height and width after a resize or a crop, None for another step."""
+    size = step.get('crop_size') or step.get('scale')
+    if _kind(step) not in _RESIZES or not size or not all(isinstance(side, int) for side in as_list(size)):
+        return None
+    if isinstance(size, int):
+        return size, size
+    # Resize takes width and height, crops height and width.
+    return tuple(size) if step.get('crop_size') else tuple(size)[::-1]
 
 
 def as_list(value: Any) -> list:
