@@ -186,7 +186,8 @@ def _check_options(options: ExportOptions, target: Format) -> None:
     if options.precision != 'int8' and options.calibration is not None:
         raise ConfigError('--calibration is for --int8 only')
     if options.precision == 'int8':
-        _import('nncf' if options.format == 'openvino' else 'onnxruntime.quantization', '--int8', 'export')
+        with quiet():  # importing nncf tells whether there is a GPU
+            _import('nncf' if options.format == 'openvino' else 'onnxruntime.quantization', '--int8', 'export')
 
 
 def _write(source: Source, shape: Shape, target: Format, path: Path, precision: str) -> Exported:
