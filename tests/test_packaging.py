@@ -6,6 +6,7 @@ import subprocess
 import sys
 import tarfile
 import zipfile
+from email import message_from_bytes
 from pathlib import Path
 
 import pytest
@@ -141,6 +142,14 @@ def test_the_wheels_command_finds_its_configs_by_name(site):
     assert 'stage4' in table
     code = "from shufflenet_zoo.jobs.shipped import find_config; print(find_config('shufflenet_v1_g3'))"
     assert python_with(site, code) == str(site / 'shufflenet_zoo' / '.mim' / 'configs' / 'shufflenet_v1_g3.py')
+
+
+def test_the_wheel_is_described_by_the_readme(wheel):
+    with zipfile.ZipFile(wheel) as archive:
+        (name,) = [name for name in archive.namelist() if name.endswith('.dist-info/METADATA')]
+        metadata = message_from_bytes(archive.read(name))
+    assert metadata['Description-Content-Type'] == 'text/markdown'
+    assert metadata.get_payload(decode=True).decode().strip() == (ROOT / 'README.md').read_text().strip()
 
 
 def test_sdist_holds_the_project(project, sdist):
