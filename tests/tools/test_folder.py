@@ -4,6 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
+from shufflenet_zoo.weights.file_torch import read_checkpoint
 from shufflenet_zoo.weights.files import read_content
 
 SUFFIXES = {'torch': '.pth', 'mindspore': '.ckpt'}
@@ -59,3 +60,39 @@ def test_both_frameworks_take_the_same_images(folder):
         labels = theirs.labels.tolist()
         assert [(one['img_path'], one['gt_label']) for one in ours] == list(zip(theirs.samples, labels, strict=True))
         assert ours.metainfo['classes'] == theirs.class_names
+
+
+BACKBONE = """dict(
+    widen_factor=0.5, small_stem=True, frozen_stages={frozen!r}, init_cfg=dict(checkpoint='zoo://shufflenet_v2_digits'))"""
+TRANSFER = (
+    CONFIG.replace('dict(widen_factor=0.5, small_stem=True)', BACKBONE)
+    + """
+train_cfg = dict(max_epochs=1)
+mindspore = dict(mode='pynative')
+"""
+)
+
+
+@pytest.mark.parametrize(
+    'frozen, backend', [('all', 'torch'), (-1, 'torch'), pytest.param('all', 'mindspore', marks=pytest.mark.slow)]
+)
+def test_fine_tunes_from_shipped_weights(frozen, backend, folder, call, tmp_path):
+    """What is frozen stays to the bit, statistics too; what is not learns, at rates of its own."""
+    from shufflenet_zoo.jobs.shipped import find_config
+    from shufflenet_zoo.weights.zoo import content_for
+
+    path = tmp_path / 'mine.py'
+    path.write_text(TRANSFER.format(base=str(find_config('shufflenet-v2-1x_finetune_folder')), frozen=frozen))
+    status, _, errors = call('train', path, '--data', 'shades', '--backend', backend, '--work-dir', 'work')
+    assert status == 0, errors
+    checkpoint = tmp_path / 'work' / f'epoch_1{SUFFIXES[backend]}'
+    before = content_for('zoo://shufflenet_v2_digits', 'mindspore' if backend == 'mindspore' else 'openmmlab').tensors
+    after = read_content(checkpoint).tensors
+    same = [np.array_equal(after[name], value) for name, value in before.items() if name.startswith('backbone.')]
+    assert len(same) > 200
+    assert all(same) if frozen == 'all' else not any(same)
+    assert len(after['head.fc.weight']) == 3
+    if frozen == -1:
+        groups = read_checkpoint(checkpoint)['optimizer']['param_groups']
+        rates = {group['initial_lr'] for group in groups}
+        assert rates == {1e-3 / 2**halvings for halvings in range(5)}
