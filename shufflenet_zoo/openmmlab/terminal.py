@@ -44,5 +44,9 @@ def silence_known_warnings() -> None:
     """Hide the warnings of the pinned OpenMMLab releases about their own parts; they are not the user's to mend."""
     for category in (DeprecationWarning, FutureWarning, PendingDeprecationWarning):
         warnings.filterwarnings('ignore', category=category)
-    for message in ('.*pkg_resources', "Only use 'alpha' for pillow backend"):
+    for message in (
+        '.*pkg_resources',
+        "Only use 'alpha' for pillow backend",
+        'Fail to import ``MultiScaleDeformableAttention``',  # mmcv-lite, of which no network of ours takes it
+    ):
         warnings.filterwarnings('ignore', message=message)
