@@ -57,13 +57,14 @@ def whole(tmp_path_factory):
     return train
 
 
-def both(*always: tuple) -> list:
-    """Return the backends by the signals; make test has those that are named."""
-    cases = [(backend, signum) for backend in BACKENDS for signum in (signal.SIGTERM, signal.SIGINT)]
-    return [case if case in always else pytest.param(*case, marks=pytest.mark.faults) for case in cases]
+# make test-all has the first.
+MARKS = {('torch', signal.SIGTERM): pytest.mark.slow}
+CASES = [(backend, signum) for backend in BACKENDS for signum in (signal.SIGTERM, signal.SIGINT)]
 
 
-@pytest.mark.parametrize(('backend', 'signum'), both(('torch', signal.SIGTERM)))
+@pytest.mark.parametrize(
+    ('backend', 'signum'), [pytest.param(*case, marks=MARKS.get(case, pytest.mark.faults)) for case in CASES]
+)
 def test_stopped_in_mid_epoch_and_resumed_to_the_bit(backend, signum, whole, tmp_path):
     config, expected = whole(backend)
     arguments = command('train', config, '--work-dir', 'work', '--resume', backend=backend)

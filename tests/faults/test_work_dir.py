@@ -78,7 +78,10 @@ def test_a_removed_work_dir_is_one_line(backend, tmp_path):
     assert_refused(status, errors, str(tmp_path / 'work'), 'was removed during the run')
 
 
-@pytest.mark.parametrize('backend', ['torch', pytest.param('mindspore', marks=pytest.mark.faults)])
+@pytest.mark.parametrize(
+    'backend',
+    [pytest.param('torch', marks=pytest.mark.slow), pytest.param('mindspore', marks=pytest.mark.faults)],
+)
 def test_a_work_dir_has_one_run_until_its_process_ends(backend, tmp_path):
     train = command('train', write_job(tmp_path, workers=2), '--work-dir', 'work', backend=backend)
     with started(*train, cwd=tmp_path) as process:
