@@ -1,30 +1,10 @@
 # CIFAR-100 as chenyaofo feeds it, from the files that its authors publish; mmpretrain downloads them.
+_base_ = './cifar10.py'
+
 dataset_type = 'CIFAR100'
 data_root = 'data/cifar100'
-data_preprocessor = dict(
-    num_classes=100, mean=[129.285, 124.0575, 112.4295], std=[68.1615, 65.382, 70.4055], to_rgb=True
-)
+data_preprocessor = dict(num_classes=100, mean=[129.285, 124.0575, 112.4295], std=[68.1615, 65.382, 70.4055])
 
-train_pipeline = [
-    dict(type='RandomCrop', crop_size=32, padding=4),
-    dict(type='RandomFlip', prob=0.5, direction='horizontal'),
-    dict(type='PackInputs'),
-]
-test_pipeline = [dict(type='PackInputs')]
-
-train_dataloader = dict(
-    batch_size=128,
-    num_workers=2,
-    dataset=dict(type=dataset_type, data_root=data_root, split='train', pipeline=train_pipeline),
-    sampler=dict(type='DefaultSampler', shuffle=True),
-)
-val_dataloader = dict(
-    batch_size=256,
-    num_workers=2,
-    dataset=dict(type=dataset_type, data_root=data_root, split='test', pipeline=test_pipeline),
-    sampler=dict(type='DefaultSampler', shuffle=False),
-)
-val_evaluator = dict(type='Accuracy', topk=(1, 5))
-
+train_dataloader = dict(dataset=dict(type=dataset_type, data_root=data_root))
+val_dataloader = dict(dataset=dict(type=dataset_type, data_root=data_root))
 test_dataloader = val_dataloader
-test_evaluator = val_evaluator
