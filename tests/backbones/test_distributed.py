@@ -7,12 +7,13 @@ import pytest
 import torch
 import torch.multiprocessing as mp
 from helpers.ddp_step import train_steps
-from helpers.networks import V1, V2, slow_but
+from helpers.networks import V1, V2
 
 FAMILIES = {'v1': V1, 'v2': V2}
 
 
-@pytest.mark.parametrize('family', slow_but(FAMILIES, ['v2']))
+@pytest.mark.slow
+@pytest.mark.parametrize('family', FAMILIES)
 def test_checkpointing_under_ddp(family, tmp_path, monkeypatch):
     monkeypatch.setenv('PYTHONPATH', str(Path(__file__).parents[1]))
     with socket.socket() as free:

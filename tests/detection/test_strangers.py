@@ -9,6 +9,8 @@ import pytest
 from helpers.tiny_coco import SIDE
 from mmengine.utils import get_installed_path
 
+pytestmark = pytest.mark.slow
+
 DETECTOR = """
 _base_ = 'mmdet::retinanet/retinanet_r50_fpn_1x_coco.py'
 model = dict(

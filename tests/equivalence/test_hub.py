@@ -46,7 +46,11 @@ def saved(tmp_path_factory):
     ('name', 'arguments'),
     [
         ('shufflenet_v1_digits', {}),
-        ('shufflenet_v2_0.5x', {'act_cfg': {'type': 'HSwish'}, 'shuffle': 'even_odd', 'down_unit': 'keep'}),
+        pytest.param(
+            'shufflenet_v2_0.5x',
+            {'act_cfg': {'type': 'HSwish'}, 'shuffle': 'even_odd', 'down_unit': 'keep'},
+            marks=pytest.mark.slow,
+        ),
         ('shufflenet_v2_0.5x', {'act_cfg': {'type': 'PReLU'}, 'norm_cfg': {'type': 'BN', 'eps': 1e-3}}),
     ],
 )

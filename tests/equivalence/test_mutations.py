@@ -19,7 +19,7 @@ def test_the_document_lists_every_mutation():
     assert set(re.findall(r'^\| `([a-z0-9-]+)` \|', DOCUMENT.read_text(), re.MULTILINE)) == set(MUTATIONS)
 
 
-@pytest.mark.parametrize('name', [V1, V2])
+@pytest.mark.parametrize('name', [V1, pytest.param(V2, marks=pytest.mark.slow)])
 def test_without_mutation_the_same_comparison_passes(name):
     found = verify(named_subjects([name]), ('weights', 'forward', 'training'), cases=SMALL)
     assert found.measurements and not found.exceeded

@@ -42,6 +42,7 @@ def run(code: str, cwd, **env: str) -> list[str]:
     return done.stdout.splitlines()
 
 
+@pytest.mark.slow
 def test_it_runs_without_torch(tmp_path):
     assert run(_WITHOUT_TORCH, tmp_path)[-2:] == ['(1, 3)', '(1, 3)']
 

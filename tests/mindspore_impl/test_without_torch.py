@@ -66,8 +66,8 @@ for name in ('shufflenet_v1_g3_0.5x', 'shufflenet_v2_0.5x'):
 
 @pytest.mark.slow
 def test_trains_the_main_job(python, tmp_path):
-    network = ['model.backbone.widen_factor=0.5', 'model.head.in_channels=auto']
-    options = ['train_cfg.max_epochs=2', *network, 'train_dataloader.batch_size=721']
+    network = ['model.backbone.widen_factor=0.25', 'model.backbone.groups=1', 'model.head.in_channels=auto']
+    options = ['train_cfg.max_epochs=1', *network, 'train_dataloader.batch_size=721']
     output = run(
         python,
         str(ROOT / 'tools/train.py'),

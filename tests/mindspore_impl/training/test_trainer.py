@@ -201,6 +201,7 @@ class SeededRandom:
         return self.seed
 
 
+@pytest.mark.slow
 def test_resumes_in_the_middle_of_an_epoch(monkeypatch):
     extra = """
 train_cfg = dict(type='IterBasedTrainLoop', max_iters=10, val_interval=5)
