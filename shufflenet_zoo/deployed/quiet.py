@@ -3,7 +3,7 @@
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 
 
 @contextmanager
@@ -16,7 +16,9 @@ def quiet() -> Iterator[None]:
     try:
         os.dup2(nowhere, 1)
         os.dup2(nowhere, 2)
-        yield
+        # Where somebody else has put Python's streams, they do not end in these descriptors.
+        with open(os.devnull, 'w') as nothing, redirect_stdout(nothing), redirect_stderr(nothing):
+            yield
     finally:
         sys.stdout.flush()
         sys.stderr.flush()

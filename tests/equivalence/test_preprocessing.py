@@ -5,7 +5,6 @@ import pytest
 
 from shufflenet_zoo.data import images
 from shufflenet_zoo.equivalence.checks.preprocessing import check_preprocessing
-from shufflenet_zoo.mindspore_impl.data import transforms
 
 # The model's own preprocessor counts, not the one beside it, which would be refused.
 CONFIG = dict(
@@ -37,7 +36,7 @@ def test_no_pixel_differs():
     ],
 )
 def test_another_interpolation_is_seen(rule, other, items, monkeypatch):
-    monkeypatch.setitem(transforms._INTERPOLATIONS['cv2'], rule, other)
+    monkeypatch.setitem(images.INTERPOLATIONS['cv2'], rule, other)
     assert _exceeded() == items
 
 

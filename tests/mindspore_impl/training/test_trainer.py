@@ -118,8 +118,7 @@ def test_trains_and_tests(capsys):
     work_dir = _train(extra="default_hooks['checkpoint'].update(max_keep_ckpts=2, save_best='auto')\n")
     lines = capsys.readouterr().out.splitlines()
     assert lines[-1] == (
-        'done: the checkpoint is work/epoch_3.ckpt; test it with: '
-        'python tools/test.py tiny.py work/epoch_3.ckpt --backend mindspore'
+        'done: the checkpoint is work/epoch_3.ckpt; test it with: shufflenet-zoo test work/tiny.py work/epoch_3.ckpt'
     )
     assert any(re.search(r'Epoch\(train\) \[2/3\]\[4/4\].*lr: .*eta: 0:00:\d\d.*loss: ', line) for line in lines)
     assert sorted(path.name for path in work_dir.glob('epoch_*.ckpt')) == ['epoch_2.ckpt', 'epoch_3.ckpt']
