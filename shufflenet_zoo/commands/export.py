@@ -1,4 +1,4 @@
-"""Write a trained classifier into a file for an inference runtime, checked there against the live model."""
+"""Write a trained classifier or detector into a file for an inference runtime, checked there against the live model."""
 
 import argparse
 
@@ -80,6 +80,11 @@ def main() -> None:
         print(
             f'top-1 on the test data: {before:.2f} % in fp32, {after:.2f} % in int8; '
             f'{exported.difference:.2%} of the images are decided otherwise'
+        )
+    elif exported.boxes:
+        print(
+            f'largest difference from the live model: {exported.boxes.pixels:.1e} pixels and '
+            f'{exported.boxes.score:.1e} of a score, of {exported.boxes.boxes} boxes'
         )
     else:
         print(f'largest difference from the live model: {exported.difference:.1e} of the largest logit')

@@ -6,6 +6,8 @@
 [('7', 0.998...)]
 """
 
-from shufflenet_zoo.deployed.classifier import Classifier, load
+from shufflenet_zoo.deployed.classifier import Classifier
+from shufflenet_zoo.deployed.detector import Detector
+from shufflenet_zoo.deployed.loading import load
 
-__all__ = ['Classifier', 'load']
+__all__ = ['Classifier', 'Detector', 'load']

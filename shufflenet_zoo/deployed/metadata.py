@@ -3,10 +3,12 @@
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
+from typing import Any
 
 import numpy as np
 
 INPUT_NAME, OUTPUT_NAME = 'images', 'logits'
+DETECTOR_OUTPUTS = ('boxes', 'scores', 'labels')
 
 
 @dataclass(frozen=True)
@@ -55,16 +57,41 @@ class Metadata:
 
 
 @dataclass(frozen=True)
+class DetectorMetadata(Metadata):
+    """What a detector's file says besides: its images are brought to input_size, and boxes are in those pixels.
+
+    Attributes:
+        task: 'detection', by which such a file is known.
+        keep_ratio: Whether an image is resized in proportion until it fits, and filled up at the right and the bottom,
+            rather than stretched. Default: True.
+        padding: Grey level that it is filled up with before it is normalised. Default: None, zeros after that.
+    """
+
+    task: str = 'detection'
+    keep_ratio: bool = True
+    padding: int | None = None
+
+
+def read_metadata(texts: Mapping[str, str]) -> Metadata:
+    """Return what a file says about itself, as DetectorMetadata where it holds a detector.
+
+    Raises:
+        KeyError: if a value is missing.
+    """
+    return (DetectorMetadata if 'task' in texts else Metadata).from_texts(texts)
+
+
+@dataclass(frozen=True)
 class Loaded:
     """An exported file in its own runtime.
 
     Attributes:
-        run: Computes logits from normalised images, both float32.
+        run: Computes logits from normalised images, both float32; of a detector boxes, scores and labels of one image.
         texts: The metadata that the file holds.
         default: The precision that the runtime computes in unless it is told, 'bf16', and what computes in it. Default:
             None, it is the one of ``run``.
     """
 
-    run: Callable[[np.ndarray], np.ndarray]
+    run: Callable[[np.ndarray], Any]
     texts: Mapping[str, str] = field(default_factory=dict)
     default: tuple[str, Callable[[np.ndarray], np.ndarray]] | None = None

@@ -32,9 +32,12 @@ def load_onnx(path: Path) -> Loaded:
     options.add_session_config_entry('session.intra_op.allow_spinning', '0')
     session = onnxruntime.InferenceSession(str(path), options, providers=['CPUExecutionProvider'])
     input_name = session.get_inputs()[0].name
-    return Loaded(
-        lambda images: session.run(None, {input_name: images})[0], session.get_modelmeta().custom_metadata_map
-    )
+
+    def run(images: np.ndarray) -> np.ndarray | tuple[np.ndarray, ...]:
+        outputs = session.run(None, {input_name: images})
+        return outputs[0] if len(outputs) == 1 else tuple(outputs)
+
+    return Loaded(run, session.get_modelmeta().custom_metadata_map)
 
 
 def load_openvino(path: Path) -> Loaded:

@@ -1,1 +1,1 @@
-"""Trained classifiers as files for inference runtimes, each compared with the live model in its own runtime."""
+"""Trained classifiers and detectors as files for inference runtimes, each compared there with the live model."""

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from shufflenet_zoo.deployed.metadata import Loaded, Metadata
+from shufflenet_zoo.deployed.metadata import DETECTOR_OUTPUTS, OUTPUT_NAME, Loaded, Metadata
 from shufflenet_zoo.errors import CheckpointError
 
 # The modules of the formats; each has a FORMAT.
@@ -43,11 +43,36 @@ class Source:
     """
 
     model: Any
-    run: Callable[[np.ndarray], np.ndarray]
+    run: Callable[[np.ndarray], Any]
     in_channels: int
     min_size: int
     metadata: Metadata
     framework: str
+
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        """Return the names of what the model returns."""
+        return (OUTPUT_NAME,)
+
+
+@dataclass(frozen=True)
+class DetectorSource(Source):
+    """A trained detector; its model and its ``run`` return the boxes, scores and classes of one image.
+
+    Attributes:
+        images: Prepared images to compare a file on, each of shape (1, C, H, W).
+        score_threshold: Boxes below it are left out.
+        max_boxes: How many are found in an image at most.
+    """
+
+    images: Sequence[np.ndarray]
+    score_threshold: float
+    max_boxes: int
+
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        """Return the names of what the model returns."""
+        return DETECTOR_OUTPUTS
 
 
 @dataclass(frozen=True)
@@ -93,6 +118,7 @@ class Format:
         parts: Every file that belongs to a path, the path itself first.
         frameworks: The frameworks whose models it can hold.
         dynamic: Whether it can hold models for any batch and image size.
+        detectors: Whether it can hold detectors.
     """
 
     suffix: str
@@ -103,6 +129,7 @@ class Format:
     parts: Callable[[Path], list[Path]] = lambda path: [path]
     frameworks: tuple[str, ...] = ('torch',)
     dynamic: bool = True
+    detectors: bool = False
 
 
 def check_trained(weights: Mapping[str, Any], path: str) -> None:

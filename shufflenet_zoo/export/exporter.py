@@ -1,24 +1,27 @@
-"""Writing a trained classifier into a file, and not leaving a file that computes something else."""
+"""Writing a trained classifier or detector into a file, and not leaving a file that computes something else."""
 
 import importlib
 import os
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from mmengine.config import Config
 
 from shufflenet_zoo.atomic import draft_folder
-from shufflenet_zoo.deployed.metadata import Loaded, Metadata
+from shufflenet_zoo.deployed.metadata import Loaded, Metadata, read_metadata
 from shufflenet_zoo.deployed.quiet import quiet
 from shufflenet_zoo.errors import ConfigError, DependencyError, ExportError, ShuffleNetZooError
-from shufflenet_zoo.export.contract import EXTRAS, FORMATS, Format, Shape, Source
+from shufflenet_zoo.export.comparison import Differences, compare_boxes
+from shufflenet_zoo.export.contract import EXTRAS, FORMATS, DetectorSource, Format, Shape, Source
 from shufflenet_zoo.export.forms import is_deploy_fastest
 from shufflenet_zoo.jobs.config import one_line
 from shufflenet_zoo.weights.zoo import is_address
 
 SOURCES = {'torch': 'shufflenet_zoo.export.torch_source', 'mindspore': 'shufflenet_zoo.export.mindspore_source'}
+_DETECTORS = 'shufflenet_zoo.export.detector_source'
 _BACKEND_EXTRAS = {'torch': 'openmmlab', 'mindspore': 'mindspore'}
 # Largest difference of a logit from the live model's, relative to the largest logit.
 TOLERANCES = {'fp32': 1e-4, 'fp16': 2e-2, 'bf16': 5e-2}
@@ -58,11 +61,12 @@ class Exported:
     Attributes:
         path: The file.
         difference: Largest difference of a logit relative to the largest logit; for int8, the share of test images
-            that are decided otherwise than by the live model.
+            that are decided otherwise than by the live model; for a detector, of a side of a box in pixels.
         deployed: Whether it holds the deploy form rather than the trained network as it is.
         accuracies: For int8, the top-1 accuracies in percent on the test data before and after.
         default: The precision that the runtime computes in by itself on this CPU, where that is another, and the
             difference in it.
+        boxes: For a detector, how the boxes differ.
     """
 
     path: Path
@@ -70,10 +74,11 @@ class Exported:
     deployed: bool
     accuracies: tuple[float, float] | None = None
     default: tuple[str, float] | None = None
+    boxes: Differences | None = None
 
 
 def export(config: Config, checkpoint: str, options: ExportOptions) -> Exported:
-    """Write a trained classifier into a file, load it in its own runtime and compare it with the live model.
+    """Write a trained classifier or detector into a file, and compare it in its own runtime with the live model.
 
     Args:
         config: What load_config returned.
@@ -89,8 +94,14 @@ def export(config: Config, checkpoint: str, options: ExportOptions) -> Exported:
     """
     target = load_format(options.format)
     _check_options(options, target)
+    is_detector = _is_detector(config)
+    if is_detector:
+        _check_detector(config, options, target)
     path = _destination(config, checkpoint, options.out, target.suffix)
-    origin = _import(SOURCES[options.backend], f'--backend {options.backend}', _BACKEND_EXTRAS[options.backend])
+    if is_detector:
+        origin = _import(_DETECTORS, config.filename, 'openmmlab')
+    else:
+        origin = _import(SOURCES[options.backend], f'--backend {options.backend}', _BACKEND_EXTRAS[options.backend])
     deployed = options.deploy and is_deploy_fastest(options.format, _backbone_type(config))
     source = origin.open_source(config, checkpoint, deployed, options.input_size)
     source = replace(source, metadata=replace(source.metadata, dynamic=options.dynamic))
@@ -126,6 +137,28 @@ def _destination(config: Config, checkpoint: str, out: str | None, suffix: str) 
     return Path(out)
 
 
+def _is_detector(config: Config) -> bool:
+    """Whether the config's model has a head of mmdet's."""
+    return bool({'bbox_head', 'rpn_head', 'roi_head'} & set(config.get('model') or {}))
+
+
+def _check_detector(config: Config, options: ExportOptions, target: Format) -> None:
+    """Check what only classifiers can have."""
+    if not target.detectors:
+        raise ConfigError(f'--format {options.format} cannot hold a detector yet; take --format onnx')
+    if options.backend != 'torch':
+        raise ConfigError(f'{config.filename} has a detector, which needs --backend torch')
+    if {'rpn_head', 'roi_head'} & set(config.model):
+        raise ConfigError(
+            f'{config.filename}: a detector of two stages ({config.model.get("type")}) cannot be exported yet; '
+            f'those of one stage can, such as RetinaNet, SSDLite and RTMDet'
+        )
+    if options.dynamic:
+        raise ConfigError('--dynamic: a detector takes one image of one size, which --input-size gives')
+    if options.precision != 'fp32':
+        raise ConfigError(f'--{options.precision}: a detector is written in fp32 only')
+
+
 def _backbone_type(config: Config) -> str:
     """Return the class of the config's backbone, without its scope."""
     backbone = (config.get('model') or {}).get('backbone') or {}
@@ -152,7 +185,7 @@ def load_file(name: str, path: str | Path) -> tuple[Loaded, Metadata]:
         The model, and how to prepare its images.
     """
     loaded = load_format(name).load(Path(path))
-    return loaded, Metadata.from_texts(loaded.texts)
+    return loaded, read_metadata(loaded.texts)
 
 
 def _import(module: str, what: str, extra: str):
@@ -193,8 +226,10 @@ def _check_options(options: ExportOptions, target: Format) -> None:
 def _write(source: Source, shape: Shape, target: Format, path: Path, precision: str) -> Exported:
     target.write(source, shape, precision, path)
     loaded = target.load(path)
-    if Metadata.from_texts(loaded.texts) != source.metadata:
+    if read_metadata(loaded.texts) != source.metadata:
         raise ExportError(f'{path.name} does not hold the metadata that was written into it')
+    if isinstance(source, DetectorSource):
+        return _compare_detections(source, loaded.run, path)
     difference = _compare(source, shape, loaded.run, path, precision)
     default = None
     if loaded.default:
@@ -221,6 +256,25 @@ def _compare(
             f'{difference:.1e} of the largest one, allowed are {TOLERANCES[precision]:.0e}'
         )
     return difference
+
+
+def _compare_detections(source: DetectorSource, run: Callable[[np.ndarray], Any], path: Path) -> Exported:
+    """Compare the boxes of the source's images."""
+    try:
+        each = [
+            compare_boxes(source.run(image), run(image), source.score_threshold, source.max_boxes)
+            for image in source.images
+        ]
+    except ExportError as error:
+        raise ExportError(f'{path.name} computes something else than the live model: {error}') from error
+    count = sum(found.boxes for found in each)
+    if not count:
+        raise ExportError(
+            f'{path.name} cannot be checked: in {len(each)} images the live model finds no box that is more certain '
+            f'than where its results end; put the test data there, or change model.test_cfg.score_thr or .max_per_img'
+        )
+    differences = Differences(count, max(found.pixels for found in each), max(found.score for found in each))
+    return Exported(path, differences.pixels, False, boxes=differences)
 
 
 def _write_int8(

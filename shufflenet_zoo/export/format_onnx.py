@@ -9,13 +9,15 @@ import numpy as np
 import onnx
 import onnxruntime  # noqa: F401  what checks the file, missed before it is written
 
-from shufflenet_zoo.deployed.metadata import INPUT_NAME, OUTPUT_NAME
+from shufflenet_zoo.deployed.metadata import DETECTOR_OUTPUTS, INPUT_NAME, OUTPUT_NAME
 from shufflenet_zoo.deployed.runtimes import load_onnx
 from shufflenet_zoo.errors import ConfigError
-from shufflenet_zoo.export.contract import Format, Shape, Source
+from shufflenet_zoo.export.contract import DetectorSource, Format, Shape, Source
 
 OPSET = 17
 _DYNAMIC_AXES = {INPUT_NAME: {0: 'batch', 2: 'height', 3: 'width'}, OUTPUT_NAME: {0: 'batch'}}
+# Of one image of one size; how many boxes it has is not known before.
+_DETECTOR_AXES = {name: {0: 'found'} for name in DETECTOR_OUTPUTS}
 
 
 def write(source: Source, shape: Shape, precision: str, path: Path) -> None:
@@ -34,6 +36,7 @@ def _write_torch(source: Source, shape: Shape, path: Path) -> None:
     import torch
 
     # The exporter by tracing: that by torch.export needs the sizes' parity fixed, and gives the same graph.
+    axes = _DETECTOR_AXES if isinstance(source, DetectorSource) else _DYNAMIC_AXES if shape.dynamic else None
     with warnings.catch_warnings():
         warnings.simplefilter('ignore')
         torch.onnx.export(
@@ -43,8 +46,8 @@ def _write_torch(source: Source, shape: Shape, path: Path) -> None:
             dynamo=False,
             opset_version=OPSET,
             input_names=[INPUT_NAME],
-            output_names=[OUTPUT_NAME],
-            dynamic_axes=_DYNAMIC_AXES if shape.dynamic else None,
+            output_names=list(source.outputs),
+            dynamic_axes=axes,
         )
 
 
@@ -107,4 +110,12 @@ def quantize(source: Path, path: Path, batches: Sequence[np.ndarray]) -> None:
     onnx.save(model, path)
 
 
-FORMAT = Format('.onnx', ('fp32', 'fp16', 'int8'), write, load_onnx, quantize, frameworks=('torch', 'mindspore'))
+FORMAT = Format(
+    '.onnx',
+    ('fp32', 'fp16', 'int8'),
+    write,
+    load_onnx,
+    quantize,
+    frameworks=('torch', 'mindspore'),
+    detectors=True,
+)

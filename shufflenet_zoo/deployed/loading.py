@@ -1,0 +1,41 @@
+"""Exported files by their suffixes."""
+
+import os
+from pathlib import Path
+
+from shufflenet_zoo.deployed.classifier import Classifier
+from shufflenet_zoo.deployed.detector import Detector
+from shufflenet_zoo.deployed.metadata import DetectorMetadata, read_metadata
+from shufflenet_zoo.deployed.runtimes import RUNTIMES
+from shufflenet_zoo.errors import DataError, DependencyError
+
+
+def load(path: str | os.PathLike) -> Classifier | Detector:
+    """Load a file that tools/export.py wrote.
+
+    Args:
+        path: The file; what belongs to it, such as OpenVINO's .bin, lies beside it.
+
+    Raises:
+        DataError: if it is missing, of a format that needs a framework, damaged, or holds no metadata.
+        DependencyError: if the runtime of its format is not installed.
+    """
+    path = Path(path)
+    runtime = next((found for suffix, found in RUNTIMES.items() if path.name.endswith(suffix)), None)
+    if runtime is None:
+        raise DataError(f'{path} is called otherwise than files that run without a framework: *{", *".join(RUNTIMES)}')
+    if not path.is_file():
+        raise DataError(f'{path} does not exist; tools/export.py writes such files')
+    try:
+        loaded = runtime.load(path)
+        metadata = read_metadata(loaded.texts)
+        return (Detector if isinstance(metadata, DetectorMetadata) else Classifier)(loaded, metadata)
+    except ModuleNotFoundError as error:
+        raise DependencyError(
+            f'{path} is run by the package {error.name!r}, which is not installed; '
+            f'install it with pip install {runtime.package}'
+        ) from error
+    except KeyError as error:
+        raise DataError(f'{path} does not say {error}, as files of tools/export.py do; export it again') from error
+    except Exception as error:  # the runtimes raise what they like
+        raise DataError(f'{path} cannot be loaded: {str(error).strip() or type(error).__name__}') from error

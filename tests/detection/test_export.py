@@ -1,0 +1,176 @@
+"""tools/export.py with detectors: the file finds what mmdet finds; what cannot be exported yet is refused by name."""
+
+import cv2
+import numpy as np
+import pytest
+import torch
+from helpers.tiny_job import ROOT
+from torch import nn
+
+from shufflenet_zoo import deployed
+from shufflenet_zoo.data import digits
+from shufflenet_zoo.export import comparison
+from shufflenet_zoo.jobs.config import load_config, parse_overrides
+
+FOLDER = ROOT / 'configs' / 'detection'
+DIGITS = FOLDER / 'retinanet_shufflenet-v2-1x_digits.py'
+# Narrow, without the classifier's weights.
+TINY = (
+    'model.backbone.init_cfg=None',
+    'model.backbone.widen_factor=0.5',
+    'model.neck.in_channels=[48,96,192]',
+    'model.neck.out_channels=16',
+    'model.bbox_head.in_channels=16',
+    'model.bbox_head.feat_channels=16',
+)
+
+
+def smooth(count: int) -> torch.Tensor:
+    """Return normalised pictures of random colours that flow into each other."""
+    return nn.functional.interpolate((torch.rand(count, 3, 8, 8) * 255 - 120) / 70, (256, 256), mode='bilinear')
+
+
+def write_weights(path, config, spread: float):
+    """Write seeded weights whose scores spread over the threshold; BatchNorms have statistics of smooth pictures."""
+    from shufflenet_zoo.openmmlab.predictor import build_model
+
+    torch.manual_seed(0)
+    model = build_model(config)
+    model.init_weights()
+    for module in model.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            module.momentum = None
+    with torch.no_grad():
+        model.train().bbox_head(model.extract_feat(smooth(4)))
+        levels = model.eval().bbox_head(model.extract_feat(smooth(2)))[0]
+        for name, weights in model.bbox_head.named_parameters():
+            # Random boxes would be many times as large as the pictures, and rounding with them.
+            if '_reg.' in name:
+                weights *= 0.03
+            # The kernels of the last convolutions, whose outputs are the scores.
+            elif weights.dim() == 4 and weights.size(0) % model.bbox_head.cls_out_channels == 0:
+                weights *= spread / torch.cat([level.flatten() for level in levels]).std()
+    torch.save(model.state_dict(), path)
+    return path
+
+
+def export_tiny(call, folder, *options):
+    checkpoint = write_weights(folder / 'tiny.pth', load_config(DIGITS, parse_overrides(TINY)), spread=1.0)
+    out = folder / 'tiny.onnx'
+    command = ('export', DIGITS, checkpoint, '--format', 'onnx', '--input-size', 128, 128, '--out', out)
+    return out, checkpoint, call(*command, *options, '--cfg-options', *TINY)
+
+
+def test_a_retinanet_in_onnx_finds_what_mmdet_finds(call, tmp_path, monkeypatch):
+    pytest.importorskip('onnxruntime')
+    monkeypatch.chdir(tmp_path)
+    out, checkpoint, (status, output, errors) = export_tiny(call, tmp_path)
+    assert status == 0, errors
+    assert output[-1] == f'written: {out}'
+    assert int(output[1].split()[-2]) > 20 and output[1].endswith('boxes')
+    model = deployed.load(out)
+    said = model.metadata
+    assert (said.mean, said.std, said.channel_order) == ((78,) * 3, (96,) * 3, 'bgr')
+    assert (said.input_size, said.class_names, said.keep_ratio) == ((128, 128), digits.CLASSES, True)
+    # As mmdet prepares and predicts a picture of the file's proportions, in the picture's pixels.
+    picture = np.random.default_rng(1).integers(0, 256, (8, 8, 3), dtype=np.uint8)
+    cv2.imwrite(str(tmp_path / 'picture.png'), cv2.resize(picture, (192, 192)))
+    assert_like_mmdet(model, tmp_path / 'picture.png', checkpoint, (128, 128))
+    # Filled up at the right: nothing is found outside of the picture.
+    found = model(np.ascontiguousarray(cv2.resize(picture, (60, 120))))
+    assert found and all(
+        0 <= side <= limit for one in found for side, limit in zip(one.box, (60, 120) * 2, strict=True)
+    )
+    # A picture without a box.
+    assert model.run(np.full((1, 3, 128, 128), 1e9, np.float32))[0].shape[1] == 4
+
+
+def assert_like_mmdet(model, path, checkpoint, scale):
+    from shufflenet_zoo.jobs.backends import PredictOptions
+    from shufflenet_zoo.openmmlab.predictor import predict
+
+    config = load_config(DIGITS, parse_overrides(TINY))
+    config.test_dataloader.dataset.pipeline[1].scale = scale
+    (expected,) = predict(config, str(checkpoint), [str(path)], PredictOptions(device='cpu', score_threshold=0.0))
+    found = model(path)
+    assert len(found) > 10
+    last = max(expected.findings[-1].score, found[-1].score) + 1e-4
+    for one in (one for one in expected.findings if one.score > last):
+        assert any(
+            one.label == other.label
+            and abs(one.score - other.score) < 1e-4
+            and np.allclose(one.box, other.box, rtol=0, atol=2e-3)
+            for other in found
+        )
+
+
+def test_a_file_that_finds_something_else_is_not_left(call, tmp_path, monkeypatch):
+    pytest.importorskip('onnxruntime')
+    monkeypatch.setattr(comparison, 'BOX_TOLERANCE', 0.0)
+    monkeypatch.chdir(tmp_path)
+    out, _, (status, _, errors) = export_tiny(call, tmp_path)
+    assert status == 2 and not out.exists()
+    (line,) = errors
+    assert 'tiny.onnx computes something else than the live model' in line and 'alone finds a box of class' in line
+
+
+@pytest.mark.parametrize(
+    ('config', 'options', 'words'),
+    [
+        (DIGITS, ('--format', 'openvino'), ('--format openvino cannot hold a detector yet', '--format onnx')),
+        (DIGITS, ('--format', 'torchscript'), ('--format torchscript cannot hold a detector yet',)),
+        (DIGITS, ('--format', 'onnx', '--dynamic'), ('--dynamic', 'one image of one size')),
+        (DIGITS, ('--format', 'onnx', '--fp16'), ('--fp16', 'fp32 only')),
+        (DIGITS, ('--format', 'onnx', '--int8', '--calibration', 4), ('--int8', 'fp32 only')),
+        (DIGITS, ('--format', 'onnx', '--backend', 'mindspore'), ('detector', '--backend torch')),
+        (
+            FOLDER / 'faster-rcnn_shufflenet-v2-0.5x_fpn_1x_coco.py',
+            ('--format', 'onnx'),
+            ('two stages (FasterRCNN)', 'cannot be exported yet'),
+        ),
+    ],
+)
+def test_what_cannot_be_exported(refused, tmp_path, config, options, words):
+    torch.save({}, tmp_path / 'any.pth')
+    pytest.importorskip('onnxruntime')
+    pytest.importorskip('openvino')
+    refused('export', config, tmp_path / 'any.pth', *options, words=words)
+
+
+@pytest.mark.parametrize(
+    ('options', 'words'),
+    [
+        (('model.test_cfg.nms.type=soft_nms',), ("'soft_nms'", 'nms_pre')),
+        (('test_dataloader.dataset.pipeline.1.scale=(320,256)',), ('--input-size HEIGHT WIDTH',)),
+        (('test_dataloader.dataset.pipeline.1.scale=(250,250)',), ('250x250', 'multiples of 32')),
+        (('test_dataloader.dataset.pipeline.1.type=RandomFlip',), ('RandomFlip', 'Resize, and Pad to a size')),
+    ],
+)
+def test_settings_that_a_file_does_not_know(refused, tmp_path_factory, options, words):
+    pytest.importorskip('onnxruntime')
+    folder = tmp_path_factory.mktemp('weights')
+    checkpoint = write_weights(folder / 'tiny.pth', load_config(DIGITS, parse_overrides(TINY)), spread=1.0)
+    refused('export', DIGITS, checkpoint, '--format', 'onnx', '--cfg-options', *TINY, *options, words=words)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ('name', 'spread'),
+    [
+        ('retinanet-light_shufflenet-v2-1x_320_coco.py', 1.0),
+        # Its random scores have outliers, and rounding with them.
+        ('rtmdet-tiny_shufflenet-v2-1x_640_coco.py', 0.05),
+        ('ssdlite_shufflenet-v2-1x_320_coco.py', 1.0),
+    ],
+)
+def test_every_light_detector(call, tmp_path, monkeypatch, name, spread):
+    pytest.importorskip('onnxruntime')
+    monkeypatch.chdir(tmp_path)
+    checkpoint = write_weights(tmp_path / 'any.pth', load_config(FOLDER / name), spread)
+    size = ('--input-size', 320, 320)
+    status, output, errors = call('export', FOLDER / name, checkpoint, '--format', 'onnx', *size, '--out', 'any.onnx')
+    assert status == 0, errors
+    assert int(output[1].split()[-2]) > 50
+    picture = np.random.default_rng(1).integers(0, 256, (64, 48, 3), dtype=np.uint8)
+    model = deployed.load('any.onnx')
+    assert {one.label for one in model(picture)} <= set(model.metadata.class_names)
