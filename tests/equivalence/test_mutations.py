@@ -34,7 +34,7 @@ def _pairs():
                 yield pytest.param(name, mutation.name, marks=[pytest.mark.slow] if again else [])
 
 
-@pytest.mark.parametrize(('name', 'mutation'), _pairs())
+@pytest.mark.parametrize(('name', 'mutation'), list(_pairs()))
 def test_every_mutation_makes_the_comparison_fail(name, mutation):
     subjects = named_subjects([name])
     chosen = get_mutation(mutation, subjects)
