@@ -41,8 +41,10 @@ def parse_args() -> argparse.Namespace:
 def main() -> None:
     """Run the tool."""
     args = parse_args()
-    # It takes a second: after the options are checked.
-    from shufflenet_zoo.jobs.predictions import format_table, picture_paths, write_grid, write_picture
+    # These take a second: after the options are checked.
+    from shufflenet_zoo.figures.grid import draw_grid
+    from shufflenet_zoo.figures.style import save_figure
+    from shufflenet_zoo.jobs.predictions import format_table, picture_paths, write_picture
 
     config, checkpoint, images = resolve_inputs(args)
     in_one = args.out is not None and Path(args.out).suffix in _PICTURE_SUFFIXES
@@ -53,7 +55,8 @@ def main() -> None:
     for path, prediction in zip(pictures, predictions, strict=False):
         write_picture(prediction, path)
     if in_one:
-        write_grid(predictions, Path(args.out))
+        # Without a word: standard output may be JSON.
+        save_figure(draw_grid(predictions, args.out), args.out)
     print(
         json.dumps([prediction.as_dict() for prediction in predictions], indent=2)
         if args.json

@@ -1,5 +1,6 @@
 """What every figure shares: its size and colours, and that its file appears whole or not at all."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,13 +25,16 @@ _SETTINGS = {
 }
 
 
-def new_axes(rows: int, columns: int, size: tuple[float, float]) -> tuple['Figure', np.ndarray]:
+def new_axes(
+    rows: int, columns: int, size: tuple[float, float], height_ratios: Sequence[float] | None = None
+) -> tuple['Figure', np.ndarray]:
     """Return a figure with a grid of axes.
 
     Args:
         rows: Rows of axes.
         columns: Columns of axes.
         size: Width and height of one of them in inches.
+        height_ratios: Heights of the rows, relative to each other. Default: None, all are alike.
 
     Returns:
         The figure, and its axes as an array of shape (rows, columns).
@@ -46,7 +50,7 @@ def new_axes(rows: int, columns: int, size: tuple[float, float]) -> tuple['Figur
     with rc_context(_SETTINGS):
         # Not pyplot's: it needs no display and touches no state of the caller's.
         figure = Figure(figsize=(size[0] * columns, size[1] * rows), layout='constrained')
-        return figure, figure.subplots(rows, columns, squeeze=False)
+        return figure, figure.subplots(rows, columns, squeeze=False, height_ratios=height_ratios)
 
 
 def show_image(axes: 'Axes', image: np.ndarray) -> None:
@@ -67,8 +71,8 @@ def check_path(path: str | Path) -> Path:
     return path
 
 
-def write_figure(figure: 'Figure', path: str | Path) -> None:
-    """Write a figure as PNG.
+def save_figure(figure: 'Figure', path: str | Path) -> None:
+    """Save a figure as PNG.
 
     Args:
         figure: The figure.
@@ -82,4 +86,9 @@ def write_figure(figure: 'Figure', path: str | Path) -> None:
             figure.savefig(draft, format='png', dpi=_DPI, facecolor='white')
     except OSError as error:
         raise DataError(f'figure {path} cannot be written: {error.strerror}') from error
+
+
+def write_figure(figure: 'Figure', path: str | Path) -> None:
+    """Save a figure as ``save_figure`` does, and say so."""
+    save_figure(figure, path)
     print(f'written: {path}')

@@ -1,7 +1,5 @@
 """What a network sees in images, and how a user gets it: table, JSON, pictures. Without a framework."""
 
-import io
-import math
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,8 +18,6 @@ _PICTURE_SIDE = 512
 _FONT, _FONT_SCALE, _LINE_HEIGHT = cv2.FONT_HERSHEY_SIMPLEX, 0.5, 20
 _WHITE, _BLACK = (255, 255, 255), (0, 0, 0)
 _COLORS = 12
-# Of a grid: how many images it has and how many of them in a row, and the bars below each.
-_MAX_TILES, _TILE_COLUMNS, _BARS, _BAR_COLOR = 200, 10, 3, '#1f6cab'
 
 
 @dataclass(frozen=True)
@@ -111,60 +107,11 @@ def write_picture(prediction: Prediction, path: Path) -> None:
     Raises:
         DataError: if it cannot be written.
     """
-    _write(path, cv2.imencode('.png', draw(prediction))[1].tobytes())
-
-
-def _write(path: Path, content: bytes) -> None:
     try:
         with replacing(path) as draft:
-            draft.write_bytes(content)
+            draft.write_bytes(cv2.imencode('.png', draw(prediction))[1].tobytes())
     except OSError as error:
         raise DataError(f'picture {path} cannot be written: {error.strerror}') from error
-
-
-def write_grid(predictions: Sequence[Prediction], path: Path) -> None:
-    """Write one picture of all images, each below the class found and above the chances of the best classes.
-
-    Args:
-        predictions: What was found.
-        path: A PNG file, which appears complete or not at all; its folder is made.
-
-    Raises:
-        DataError: if they are too many to be seen, or it cannot be written.
-    """
-    from matplotlib.figure import Figure
-
-    if len(predictions) > _MAX_TILES:
-        raise DataError(
-            f'--out {path}: one picture shows at most {_MAX_TILES} images, and there are {len(predictions)}; '
-            f'name a folder, or fewer images'
-        )
-    columns = min(len(predictions), _TILE_COLUMNS)
-    rows = math.ceil(len(predictions) / columns)
-    figure = Figure(figsize=(1.43 * columns, 2.1 * rows), layout='constrained')
-    cells = figure.subplots(2 * rows, columns, squeeze=False, height_ratios=[3, 1] * rows)
-    for cell in cells.flat:
-        cell.axis('off')
-    for number, prediction in enumerate(predictions):
-        row, column = divmod(number, columns)
-        _draw_tile(prediction, cells[2 * row, column], cells[2 * row + 1, column])
-    content = io.BytesIO()
-    figure.savefig(content, format='png')
-    _write(path, content.getvalue())
-
-
-def _draw_tile(prediction: Prediction, picture: Any, bars: Any) -> None:
-    """Draw an image and what was found in it into two of matplotlib's axes."""
-    whole = [found for found in prediction.findings if not found.box]
-    picture.imshow((prediction.image if whole else draw(prediction))[..., ::-1], interpolation='nearest')
-    if not whole:
-        return
-    picture.set_title(whole[0].label, fontsize=11, color=_BAR_COLOR)
-    for place, found in enumerate(whole[:_BARS]):
-        bars.barh(-place, found.score, color=_BAR_COLOR)
-        bars.text(-0.05, -place, found.label, fontsize=7, ha='right', va='center')
-        bars.text(found.score + 0.05, -place, f'{found.score:.0%}', fontsize=7, ha='left', va='center')
-    bars.set(xlim=(-0.3, 1.5), ylim=(0.5 - _BARS, 0.5))
 
 
 def draw(prediction: Prediction) -> np.ndarray:

@@ -1,7 +1,5 @@
-# ImageNet as torchvision and OpenMMLab feed it: RGB, mean and standard deviation, images resized by Pillow's rule.
-dataset_type = 'ImageNet'
-data_root = 'data/imagenet'
-data_preprocessor = dict(num_classes=1000, mean=[123.675, 116.28, 103.53], std=[58.395, 57.12, 57.375], to_rgb=True)
+# ImageNet as published weights are tested: RGB, normalised, resized by Pillow's rule, which their index names.
+_base_ = './imagenet_rgb_pillow.py'
 
 train_pipeline = [
     dict(type='LoadImageFromFile'),
@@ -16,19 +14,6 @@ test_pipeline = [
     dict(type='PackInputs'),
 ]
 
-train_dataloader = dict(
-    batch_size=128,
-    num_workers=8,
-    dataset=dict(type=dataset_type, data_root=data_root, split='train', pipeline=train_pipeline),
-    sampler=dict(type='DefaultSampler', shuffle=True),
-)
-val_dataloader = dict(
-    batch_size=128,
-    num_workers=8,
-    dataset=dict(type=dataset_type, data_root=data_root, split='val', pipeline=test_pipeline),
-    sampler=dict(type='DefaultSampler', shuffle=False),
-)
-val_evaluator = dict(type='Accuracy', topk=(1, 5))
-
+train_dataloader = dict(dataset=dict(pipeline=train_pipeline))
+val_dataloader = dict(dataset=dict(pipeline=test_pipeline))
 test_dataloader = val_dataloader
-test_evaluator = val_evaluator
