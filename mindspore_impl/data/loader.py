@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import cv2
@@ -73,9 +74,8 @@ class DataLoader:
             )
         # MindData's threads share the cores already: threads of OpenCV's own in each of them would only wait.
         cv2.setNumThreads(0)
-        self.pipeline = Pipeline(
-            config['dataset'].get('pipeline', ()), f'{key}.dataset.pipeline', self.dataset.has_files
-        )
+        self._pipelines: dict[int, Pipeline] = {}
+        self.switch_pipeline(0, config['dataset'].get('pipeline', ()), f'{key}.dataset.pipeline')
         self.preprocessor = preprocessor
         self.batch_size = config.get('batch_size', 1)
         require(
@@ -97,6 +97,19 @@ class DataLoader:
         """Return the batches per epoch."""
         whole, rest = divmod(len(self.dataset), self.batch_size)
         return whole + (rest > 0 and not self.drop_last)
+
+    def switch_pipeline(self, epoch: int, transforms: Sequence[Mapping[str, Any]], key: str) -> None:
+        """Prepare the images otherwise from an epoch on.
+
+        Args:
+            epoch: The epoch, from 0.
+            transforms: Configs of the transforms.
+            key: Their dotted name in the config.
+
+        Raises:
+            ConfigError: if this backend does not have a transform or one of its arguments.
+        """
+        self._pipelines[epoch] = Pipeline(transforms, key, self.dataset.has_files)
 
     def epoch(self, epoch: int, first_batch: int = 0) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """Yield the batches of one epoch.
@@ -123,8 +136,13 @@ class DataLoader:
             shuffle=False,
             python_multiprocessing=False,
         )
+        pipeline = self._pipelines[max(begin for begin in self._pipelines if begin <= epoch)]
         pipe = pipe.map(
-            self._load, ['image', 'seed'], ['image'], python_multiprocessing=False, num_parallel_workers=self.workers
+            partial(self._load, pipeline),
+            ['image', 'seed'],
+            ['image'],
+            python_multiprocessing=False,
+            num_parallel_workers=self.workers,
         )
         pipe = pipe.project(['image', 'label'])
         pipe = pipe.batch(self.batch_size, drop_remainder=self.drop_last)
@@ -142,9 +160,9 @@ class DataLoader:
                 ) from error
             raise
 
-    def _load(self, index: np.ndarray, seed: np.ndarray) -> np.ndarray:
+    def _load(self, pipeline: Pipeline, index: np.ndarray, seed: np.ndarray) -> np.ndarray:
         try:
-            return self.pipeline(self.dataset.samples[int(index)], int(seed))
+            return pipeline(self.dataset.samples[int(index)], int(seed))
         except ShuffleNetZooError as error:  # MindData would bury it in a message of many lines
             self._error = error
             raise

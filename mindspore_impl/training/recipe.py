@@ -2,7 +2,7 @@
 
 import random
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from mmengine.config import Config
@@ -100,6 +100,19 @@ class Precision:
     level: str
     loss_scale: Any
     mode: str
+
+
+@dataclass(frozen=True)
+class Hooks:
+    """What ``custom_hooks`` asks for.
+
+    Attributes:
+        average: The section of an EMAHook and its key, or None.
+        pipelines: Pipelines of the training data with their keys, by the epoch, from 1, that begins with them.
+    """
+
+    average: tuple[Mapping[str, Any], str] | None = None
+    pipelines: Mapping[int, tuple[Sequence[Any], str]] = field(default_factory=dict)
 
 
 def check_top_keys(config: Config) -> None:
@@ -200,14 +213,30 @@ def read_logging(config: Config, loop: Loop) -> Logging:
     )
 
 
-def read_average(config: Config) -> tuple[Mapping[str, Any], str] | None:
-    """Read ``custom_hooks``, of which this backend has EMAHook; return its section and key, or None."""
-    found = None
+def read_hooks(config: Config, loop: Loop) -> Hooks:
+    """Read ``custom_hooks``, of which this backend has EMAHook and SwitchRecipeHook, once each."""
+    found: dict[str, Any] = {}
     for index, section in enumerate(config.get('custom_hooks') or ()):
-        choose(section, f'custom_hooks.{index}', {'EMAHook': None})
-        require(found is None, f'custom_hooks.{index}.type', section.get('type'), 'there once')
-        found = section, f'custom_hooks.{index}'
-    return found
+        key = f'custom_hooks.{index}'
+        name = choose(section, key, {'EMAHook': 'average', 'SwitchRecipeHook': 'pipelines'})
+        require(name not in found, f'{key}.type', section.get('type'), 'there once')
+        found[name] = (section, key) if name == 'average' else _read_switches(section, key, loop)
+    return Hooks(**found)
+
+
+def _read_switches(section: Mapping[str, Any], key: str, loop: Loop) -> dict[int, tuple[Sequence[Any], str]]:
+    """Read a SwitchRecipeHook, which may change the pipeline of the training data."""
+    require(loop.by_epoch, f'{key}.type', section['type'], 'left out where train_cfg.by_epoch is False')
+    check_keys(section, key, ('schedule', 'priority'))
+    switches: dict[int, tuple[Sequence[Any], str]] = {}
+    for index, item in enumerate(section.get('schedule') or ()):
+        name = f'{key}.schedule.{index}'
+        check_keys(item, name, ('action_epoch', 'train_pipeline'))
+        epoch = item.get('action_epoch')
+        require(_is_count(epoch) and epoch not in switches, f'{name}.action_epoch', epoch, 'an epoch, each once')
+        require('train_pipeline' in item, f'{name}.train_pipeline', None, 'the transforms from that epoch on')
+        switches[epoch] = item['train_pipeline'], f'{name}.train_pipeline'
+    return switches
 
 
 def read_precision(config: Config, amp: bool) -> Precision:

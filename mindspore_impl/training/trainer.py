@@ -164,12 +164,15 @@ class Trainer:
         self.logging = recipe.read_logging(config, self.loop)
         precision = recipe.read_precision(config, options.amp)
         max_norm = recipe.read_clipping(config)
+        hooks = recipe.read_hooks(config, self.loop)
         start = _find_start(config, options.resume, work_dir)
         self.position, arrays = load_state(start) if start else (Position(recipe.read_seed(config)), {})
 
         _set_up_mindspore(precision.mode, self.position.seed)
         self.model, loss = _build_model(config, precision.level)
         self.loader = _build_loader(config, 'train', self.position.seed)
+        for epoch, (pipeline, key) in hooks.pipelines.items():
+            self.loader.switch_pipeline(epoch - 1, pipeline, key)
         self.description = _describe(config, self.loader.dataset.class_names)
         self.epoch_length = len(self.loader)
         self.max_iters = self.loop.length * (self.epoch_length if self.loop.by_epoch else 1)
@@ -186,8 +189,7 @@ class Trainer:
             self.loop.length if self.loop.by_epoch else None,
             self.max_iters,
         )
-        average = recipe.read_average(config)
-        self.average = WeightAverage(self.model, *average) if average else None
+        self.average = WeightAverage(self.model, *hooks.average) if hooks.average else None
         scale = precision.loss_scale
         self.loss_scale = None if scale is None else build_loss_scale(scale, 'optim_wrapper.loss_scale')
         self.step = TrainStep(self.model, loss, self.optimizer, self.loss_scale, max_norm)

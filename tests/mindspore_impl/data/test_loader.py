@@ -90,6 +90,16 @@ def test_equal_seeds_give_the_batches_of_the_pytorch_backend(kind, epoch, folder
     np.testing.assert_array_equal(np.concatenate([batch[0] for batch in batches]), images)
 
 
+@pytest.mark.filterwarnings('ignore')
+def test_the_pipeline_changes_at_its_epoch():
+    smaller = [*CROP[:-1], dict(type='Resize', scale=6), CROP[-1]]
+    loader = _loader()
+    loader.switch_pipeline(1, smaller, 'custom_hooks.0.schedule.0.train_pipeline')
+    for epoch, pipeline in enumerate((CROP, smaller, smaller)):
+        images, _ = _their_batches({**DIGITS, 'dataset': {**DIGITS['dataset'], 'pipeline': pipeline}}, epoch)
+        np.testing.assert_array_equal(np.concatenate([batch for batch, _ in loader.epoch(epoch)]), images)
+
+
 def test_epochs_differ_and_repeat():
     loader = _loader()
     first, again, second = ([images for images, _ in loader.epoch(epoch)] for epoch in (0, 0, 1))

@@ -299,6 +299,15 @@ REFUSED = {
     'sync_bn = "torch"': "sync_bn='torch'",
     "custom_hooks = [dict(type='EarlyStoppingHook', monitor='x')]": "custom_hooks.0.type='EarlyStoppingHook'",
     "custom_hooks = [dict(type='EMAHook', ema_type='Mean')]": "custom_hooks.0.ema_type.type='Mean'",
+    "custom_hooks = [dict(type='SwitchRecipeHook', schedule=[dict(action_epoch=2, batch_augments=None)])]": (
+        'custom_hooks.0.schedule.0.batch_augments=None'
+    ),
+    "custom_hooks = [dict(type='SwitchRecipeHook', schedule=[dict(action_epoch=0, train_pipeline=[])])]": (
+        'custom_hooks.0.schedule.0.action_epoch=0'
+    ),
+    "custom_hooks = [dict(type='SwitchRecipeHook', schedule=[dict(action_epoch=2, train_pipeline=[{}])])]": (
+        "custom_hooks.0.schedule.0.train_pipeline.0.type='None'"
+    ),
     "default_hooks['profiler'] = dict(type='ProfilerHook')": 'default_hooks.profiler',
     "default_hooks['checkpoint']['out_dir'] = '/x'": "default_hooks.checkpoint.out_dir='/x'",
     "default_hooks['checkpoint']['save_best'] = 'mAP'": "default_hooks.checkpoint.save_best='mAP'",

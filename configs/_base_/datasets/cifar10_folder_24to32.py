@@ -1,0 +1,17 @@
+# CIFAR-10 as images, at 24 pixels, and at its own 32 from epoch 10 on.
+_base_ = './cifar10_folder.py'
+
+train_dataloader = dict(
+    dataset=dict(
+        pipeline=[
+            dict(type='LoadImageFromFile'),
+            dict(type='RandomCrop', crop_size=32, padding=4),
+            dict(type='RandomFlip', prob=0.5, direction='horizontal'),
+            dict(type='Resize', scale=24),
+            dict(type='PackInputs'),
+        ]
+    )
+)
+custom_hooks = [
+    dict(type='SwitchRecipeHook', schedule=[dict(action_epoch=10, train_pipeline={{_base_.train_pipeline}})])
+]
