@@ -1,7 +1,7 @@
 """Where weights enter a PyTorch network: each way checks the wiring, and names every key that does not load."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,8 @@ from shufflenet_zoo.weights.values import STATISTICS, check_values
 from shufflenet_zoo.weights.zoo import content_in
 
 _COUNTER = 'num_batches_tracked'
+# Arguments that change how large the features are, not what a layer computes of its input.
+_RESOLUTION = ('small_stem', 'output_stride')
 
 
 def load_strictly(model: nn.Module, checkpoint: Mapping[str, Any], path: str | Path) -> None:
@@ -85,7 +87,8 @@ def load_fitting(model: nn.Module, checkpoint: Mapping[str, Any], path: str | Pa
 def load_pretrained(backbone: nn.Module, checkpoint: str, prefix: str | None = None, map_location: Any = 'cpu') -> None:
     """Load what fits of a checkpoint into a backbone and log what does not, by name.
 
-    Weights of torchvision, megvii and every other layout that shufflenet_zoo.weights knows are converted.
+    Weights of torchvision, megvii and every other layout that shufflenet_zoo.weights knows are converted. They may be
+    those of a classifier of small images for a detector of large ones, or of another output_stride.
 
     Args:
         backbone: A ShuffleNetV1 or ShuffleNetV2.
@@ -104,7 +107,7 @@ def load_pretrained(backbone: nn.Module, checkpoint: str, prefix: str | None = N
     inside = {name.removeprefix(start): value for name, value in weights.items() if name.startswith(start)}
     outside = [name for name in weights if not name.startswith(start)]
     if layout_in(weights) != 'mindspore' and backbone.state_dict().keys() & inside.keys():
-        _check_wiring(backbone, description_of(content, checkpoint), checkpoint)
+        _check_wiring(backbone, description_of(content, checkpoint), checkpoint, _RESOLUTION)
     else:
         inside = _convert(weights, backbone, description_of(content, checkpoint), checkpoint, prefix)
         outside = []
@@ -138,9 +141,9 @@ def _backbone_in(model: nn.Module) -> nn.Module | None:
     return next(filter(_architecture_of, model.modules()), None)
 
 
-def _check_wiring(model: nn.Module, said: Description | None, path: str | Path) -> None:
+def _check_wiring(model: nn.Module, said: Description | None, path: str | Path, ignore: Iterable[str] = ()) -> None:
     if (backbone := _backbone_in(model)) is not None:
-        check_wiring(backbone.architecture, said, path, backbone.layer_cfg.act_cfg)
+        check_wiring(backbone.architecture, said, path, backbone.layer_cfg.act_cfg, ignore)
 
 
 def _convert(
@@ -160,7 +163,7 @@ def _convert(
                 f'give the prefix that its names have, or none'
             )
         if layout in OWN_LAYOUTS:
-            _check_wiring(backbone, said, checkpoint)
+            _check_wiring(backbone, said, checkpoint, _RESOLUTION)
             known |= architecture
         found = identify(arrays, backbone=known, part='backbone')
         # What the layout fixes and shapes do not show; V1's channel orders are converted.

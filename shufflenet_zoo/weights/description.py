@@ -4,7 +4,7 @@ import ast
 import json
 import logging
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -220,7 +220,11 @@ def _literal(node: ast.expr) -> Any:
 
 
 def check_wiring(
-    own: Architecture | None, said: Description | None, path: str | Path, act_cfg: Mapping[str, Any] | None = None
+    own: Architecture | None,
+    said: Description | None,
+    path: str | Path,
+    act_cfg: Mapping[str, Any] | None = None,
+    ignore: Iterable[str] = (),
 ) -> None:
     """Check that the network that weights go into is the one that their file describes.
 
@@ -233,6 +237,7 @@ def check_wiring(
         said: What the file says. Default: None, nothing, which is logged.
         path: Named in errors.
         act_cfg: The network's activation. Default: None, unknown.
+        ignore: Arguments that may differ. Default: none.
 
     Raises:
         CheckpointError: if it is another network, with the arguments that would be right.
@@ -249,7 +254,7 @@ def check_wiring(
     theirs = said.architecture
     if theirs.family != own.family:
         raise CheckpointError(f'{path} holds the weights of {theirs.family}, and the network is {own.family}')
-    if wrong := own.difference(theirs):
+    if wrong := own.difference(theirs, ignore):
         raise CheckpointError(
             f'{path} holds the weights of a backbone with '
             + ', '.join(f'{key}={value!r} (the network has {own[key]!r})' for key, value in wrong.items())
