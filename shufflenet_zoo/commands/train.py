@@ -21,6 +21,7 @@ def parse_args() -> argparse.Namespace:
         help="go on from a checkpoint; 'auto' or nothing: from the last one in the work directory",
     )
     parser.add_argument('--amp', action='store_true', help='train in mixed precision (bfloat16 on a CPU)')
+    parser.add_argument('--compile', action='store_true', help='compile the backbone for training (PyTorch)')
     parser.add_argument('--auto-scale-lr', action='store_true', help='scale the learning rate by the batch size')
     parser.add_argument('--no-validate', action='store_true', help='do not evaluate during training')
     parser.add_argument('--no-pin-memory', action='store_true', help='do not pin the memory of batches')
@@ -46,6 +47,7 @@ def main() -> None:
         work_dir=args.work_dir,
         resume=args.resume,
         amp=args.amp,
+        compile=args.compile,
         auto_scale_lr=args.auto_scale_lr,
         validate=not args.no_validate,
         launcher=args.launcher,

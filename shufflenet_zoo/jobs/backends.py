@@ -30,6 +30,7 @@ class TrainOptions:
         work_dir: Where checkpoints and logs go. Default: None, the config's or ./work_dirs/<name of the config>.
         resume: 'auto' (the work directory's last checkpoint, if any) or a checkpoint. Default: None, start anew.
         amp: Whether to train in mixed precision: float16 with loss scaling on a GPU, bfloat16 on the CPU.
+        compile: Whether to compile the backbone for training; PyTorch only, MindSpore always compiles.
         auto_scale_lr: Whether to scale the learning rate by the batch size.
         validate: Whether to evaluate during training.
         launcher: How the processes of distributed training were started, one of LAUNCHERS.
@@ -41,6 +42,7 @@ class TrainOptions:
     work_dir: str | None = None
     resume: str | None = None
     amp: bool = False
+    compile: bool = False
     auto_scale_lr: bool = False
     validate: bool = True
     launcher: str = 'none'

@@ -1,13 +1,15 @@
 """Merging the options of the command line into a config of mmengine's Runner."""
 
 import copy
+import os
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from mmengine.config import Config, ConfigDict
 
-from shufflenet_zoo.errors import ConfigError
+from shufflenet_zoo.errors import ConfigError, DependencyError
 from shufflenet_zoo.jobs.backends import TestOptions, TrainOptions
 from shufflenet_zoo.jobs.datasets import DATALOADERS, check_data
 from shufflenet_zoo.jobs.preflight import require_sections
@@ -48,6 +50,8 @@ def prepare_training(config: Config, options: TrainOptions, device: str) -> Conf
                 f'rate is; add auto_scale_lr=dict(base_batch_size=...)'
             )
         config.auto_scale_lr.enable = True
+    if options.compile:
+        _check_compiler(config, device)
     _choose_precision(config, options.amp, device)
     _choose_start(config, options.resume)
     _set_dataloader_defaults(
@@ -109,6 +113,22 @@ def prepare_testing(config: Config, checkpoint: str, options: TestOptions, devic
 def is_detection(config: Config) -> bool:
     """Return whether a config is one for mmdet."""
     return config.get('default_scope') == 'mmdet'
+
+
+def _check_compiler(config: Config, device: str) -> None:
+    """Check that a training can be compiled here.
+
+    Raises:
+        ConfigError: if it is a training by another runner.
+        DependencyError: if there is no compiler.
+    """
+    if 'runner_type' in config:
+        raise ConfigError(f'--compile: {config.filename} has a runner_type, whose own key is compile=True')
+    compiler = os.environ.get('CXX', 'g++')
+    if device == 'cpu' and shutil.which(compiler) is None:
+        raise DependencyError(
+            f'--compile needs a C++ compiler, and there is no {compiler}; install one or name it in CXX'
+        )
 
 
 def _choose_precision(config: Config, amp: bool, device: str) -> None:

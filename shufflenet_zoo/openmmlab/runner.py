@@ -32,7 +32,7 @@ from shufflenet_zoo.jobs.interruption import heeding_signals
 from shufflenet_zoo.jobs.preflight import check_out, require_checkpoint
 from shufflenet_zoo.jobs.workdir import Attempt, attempted_start, introduce, is_first_process, report_checkpoint
 from shufflenet_zoo.openmmlab.checkpoint import check_optimizer, make_readable, restore_logs
-from shufflenet_zoo.openmmlab.hooks import StopHook
+from shufflenet_zoo.openmmlab.hooks import CompileHook, StopHook
 from shufflenet_zoo.openmmlab.prepare import (
     is_detection,
     prepare_testing,
@@ -178,6 +178,8 @@ def train(config: Config, options: TrainOptions) -> None:
         runner = _build_runner(prepared, attempt)
         if isinstance(runner, Runner):
             runner.register_hook(StopHook(request))
+            if options.compile:
+                runner.register_hook(CompileHook())
         with _errors_of_workers():
             runner.train()
     if is_main_process():

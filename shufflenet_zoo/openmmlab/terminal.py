@@ -46,6 +46,7 @@ def silence_known_warnings() -> None:
         warnings.filterwarnings('ignore', category=category)
     for message in (
         '.*pkg_resources',
+        'Distutils was imported before Setuptools|Setuptools is replacing distutils',  # torch's compiler
         "Only use 'alpha' for pillow backend",
         'Fail to import ``MultiScaleDeformableAttention``',  # mmcv-lite, of which no network of ours takes it
     ):

@@ -10,6 +10,7 @@ import pytest
 import torch
 from helpers.tiny_job import run_tool, write_config
 from mmengine.fileio import LocalBackend
+from torch._dynamo.utils import counters
 
 from shufflenet_zoo.jobs.backends import TrainOptions
 from shufflenet_zoo.jobs.config import load_config
@@ -41,8 +42,8 @@ custom_hooks.append(dict(type='Killer'))
 """
 
 
-def run(path, work_dir, resume=None):
-    train(load_config(path), TrainOptions(work_dir=str(work_dir), resume=resume, device='cpu'))
+def run(path, work_dir, **options):
+    train(load_config(path), TrainOptions(work_dir=str(work_dir), device='cpu', **options))
     return read_checkpoint(latest_checkpoint(work_dir))
 
 
@@ -77,22 +78,34 @@ def threads():
     torch.set_num_threads(before)
 
 
+# A last batch of another size is left uncompiled; activations are computed twice; one stage is compiled soonest.
+COMPILED = """
+model['backbone'].update(with_cp=True, out_indices=(0,))
+train_dataloader['dataset']['indices'] = 40
+"""
+
+
 @pytest.mark.slow
-def test_killed_in_mid_epoch(tmp_path, threads):
+@pytest.mark.parametrize('extra', ['', COMPILED], ids=['eager', 'compiled'])
+def test_killed_in_mid_epoch(extra, tmp_path, threads):
     (tmp_path / 'killer.py').write_text(KILLER)
-    config = write_config(tmp_path / 'killed.py', HARD + KILLED)
+    config = write_config(tmp_path / 'killed.py', HARD + extra + KILLED)
     path = {'PYTHONPATH': str(tmp_path)}
-    killed = run_tool('train', config, '--work-dir', 'killed', cwd=tmp_path, KILL_AT='4', **path)
+    options = ('--compile',) if extra else ()
+    killed = run_tool('train', config, *options, '--work-dir', 'killed', cwd=tmp_path, KILL_AT='4', **path)
     assert killed.returncode == -signal.SIGKILL
     assert latest_checkpoint(tmp_path / 'killed').name == 'epoch_1.pth'
     seed = read_checkpoint(tmp_path / 'killed' / 'epoch_1.pth')['meta']['seed']
 
-    resumed = run_tool('train', config, '--work-dir', 'killed', '--resume', 'auto', cwd=tmp_path, **path)
+    again = ('--work-dir', 'killed', '--resume', 'auto')
+    resumed = run_tool('train', config, *options, *again, cwd=tmp_path, **path)
     assert resumed.returncode == 0, resumed.stderr
     assert 'resumed epoch: 1' in resumed.stdout
     a = read_checkpoint(tmp_path / 'killed' / 'epoch_3.pth')
-    whole = write_config(tmp_path / 'whole.py', f"{HARD}\nrandomness['seed'] = {seed}")
-    assert_same_training(a, run(whole, tmp_path / 'whole'))
+    whole = write_config(tmp_path / 'whole.py', f"{HARD}{extra}\nrandomness['seed'] = {seed}")
+    counters.clear()
+    assert_same_training(a, run(whole, tmp_path / 'whole', compile=bool(extra)))
+    assert counters['stats']['unique_graphs'] == bool(extra)
     assert 'ema_state_dict' in a
 
 
