@@ -7,10 +7,12 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from itertools import groupby
+from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from shufflenet_zoo.benchmark.cases import ENVIRONMENTS, Case, Ratio
@@ -24,6 +26,9 @@ _PACKAGES = (
     'onnxruntime',
     'openvino',
     'nncf',
+    'ncnn',
+    'MNN',
+    'ai-edge-litert',
     'mindspore',
     'mindcv',
 )
@@ -107,20 +112,49 @@ def run(
 def _work(job: str, cases: Sequence[Case], threads: int, seconds: float) -> dict[str, Any]:
     """Let a fresh process measure."""
     orders = {'job': job, 'cases': [case.as_dict() for case in cases], 'threads': threads, 'seconds': seconds}
-    environment = os.environ | {'OMP_NUM_THREADS': str(threads), 'BENCHMARK_START': repr(time.time())}
-    if cases:
-        environment |= ENVIRONMENTS.get(cases[0].process, {})
+    what = f'{cases[0].process} cannot measure {cases[0].network}' if cases else 'PyTorch cannot be measured'
+    return ask_worker(orders, what, threads, ENVIRONMENTS.get(cases[0].process, {}) if cases else {})
+
+
+def ask_worker(
+    orders: Mapping[str, Any],
+    what: str,
+    threads: int,
+    environment: Mapping[str, str] = MappingProxyType({}),
+    python: str | Path = sys.executable,
+) -> dict[str, Any]:
+    """Let a fresh process follow orders.
+
+    Args:
+        orders: What ``worker`` reads.
+        what: What the error says that failed.
+        threads: Threads of OpenMP.
+        environment: What its environment says besides. Default: nothing.
+        python: Its Python. Default: this one.
+
+    Returns:
+        Its answer.
+
+    Raises:
+        BenchmarkError: if it fails.
+    """
+    root = str(Path(__file__).parents[2])
+    own = {
+        'OMP_NUM_THREADS': str(threads),
+        'BENCHMARK_START': repr(time.time()),
+        # Another environment may have no package of this name, or another.
+        **({} if python == sys.executable else {'PYTHONPATH': root}),
+    }
     worker = subprocess.run(
-        [sys.executable, '-m', 'shufflenet_zoo.benchmark.worker'],
+        [str(python), '-m', 'shufflenet_zoo.benchmark.worker'],
         input=json.dumps(orders),
         capture_output=True,
         text=True,
-        env=environment,
+        env=os.environ | own | dict(environment),
         check=False,
     )
     if worker.returncode:
         last = (worker.stderr.strip() or 'no message').splitlines()[-1]
-        what = f'{cases[0].process} cannot measure {cases[0].network}' if cases else 'PyTorch cannot be measured'
         raise BenchmarkError(f'{what}: {last}')
     return json.loads(worker.stdout)
 

@@ -51,6 +51,16 @@ def _pytorchcv(name: str) -> Callable[..., Any]:
     return build
 
 
+def _timm(name: str) -> Callable[..., Any]:
+    def build() -> Any:
+        import timm
+
+        # Written with layers that can be traced.
+        return timm.create_model(name, num_classes=NUM_CLASSES, exportable=True)
+
+    return build
+
+
 def _ours_mindspore(name: str) -> Callable[..., Any]:
     def build() -> Any:
         from shufflenet_zoo.mindspore_impl import create_model
@@ -81,6 +91,8 @@ TORCH = {
     'torchvision/mobilenet_v3_small': _torchvision('mobilenet_v3_small'),
     'pytorchcv/v1': _pytorchcv('shufflenet_g3_w1'),
     'pytorchcv/v2': _pytorchcv('shufflenetv2_w1'),
+    'timm/tf_efficientnet_lite0': _timm('tf_efficientnet_lite0'),
+    'timm/mobilenetv4_conv_small': _timm('mobilenetv4_conv_small'),
 }
 MINDSPORE = {
     **{network: _ours_mindspore(name) for network, name in OURS.items()},

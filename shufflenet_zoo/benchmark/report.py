@@ -8,6 +8,7 @@ from shufflenet_zoo.benchmark.cases import Case, Ratio
 from shufflenet_zoo.benchmark.measure import Results
 from shufflenet_zoo.benchmark.networks import OURS
 from shufflenet_zoo.errors import BenchmarkError
+from shufflenet_zoo.jobs import tables
 
 _BEGIN, _END = '<!-- tables -->', '<!-- end of tables -->'
 
@@ -91,8 +92,7 @@ def _number(value: float | None) -> str:
 
 
 def _table(head: tuple, rows: Sequence[tuple]) -> str:
-    lines = [head, ('---',) * len(head), *rows]
-    return '\n'.join('| ' + ' | '.join(map(str, line)) + ' |' for line in lines)
+    return tables.markdown([tuple(map(str, row)) for row in (head, *rows)])
 
 
 def replace_tables(document: str, text: str) -> str:

@@ -30,7 +30,7 @@ def prepare(case: Case, threads: int) -> Run:
     torch.set_num_threads(threads)
     torch.manual_seed(0)
     warnings.simplefilter('ignore')
-    model = _randomise(TORCH[case.network](**({'with_cp': True} if case.form == 'checkpointed' else {})))
+    model = randomise(TORCH[case.network](**({'with_cp': True} if case.form == 'checkpointed' else {})))
     images = torch.randn(case.batch, 3, IMAGE_SIZE, IMAGE_SIZE)
     if case.engine == 'training':
         return _training(model, images)
@@ -42,7 +42,7 @@ def prepare(case: Case, threads: int) -> Run:
     return _ENGINES[case.engine](model, images, threads)
 
 
-def _randomise(model: nn.Module) -> nn.Module:
+def randomise(model: nn.Module) -> nn.Module:
     """Initialise so that activations neither vanish nor grow: denormal numbers would be slow."""
     for module in model.modules():
         if isinstance(module, nn.Conv2d):

@@ -1,5 +1,6 @@
 """The process that measures; started by ``measure`` with its orders on standard input."""
 
+import functools
 import importlib
 import itertools
 import json
@@ -7,10 +8,12 @@ import os
 import resource
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 from shufflenet_zoo.benchmark.cases import Case
+from shufflenet_zoo.benchmark.file_cases import FileCase
 from shufflenet_zoo.benchmark.roofline import measure_peaks
 
 _MODULES = {
@@ -41,7 +44,10 @@ def measure_in_turns(cases: list[Case], threads: int, seconds: float) -> dict[st
     Returns:
         Milliseconds of every repetition, by the case's name.
     """
-    runs = {str(case): _prepare(case, threads) for case in cases}
+    return _in_turns({str(case): _prepare(case, threads) for case in cases}, seconds)
+
+
+def _in_turns(runs: Mapping[str, Callable[[], object]], seconds: float) -> dict[str, list[float]]:
     times: dict[str, list[float]] = {name: [] for name in runs}
     for run in runs.values():
         for _ in range(_WARM_UP):
@@ -75,10 +81,52 @@ def measure_start(case: Case, threads: int) -> dict[str, float]:
     run()
     found = {'seconds': time.time() - float(os.environ['BENCHMARK_START'])}
     run()
-    found['peak_mib'] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    found['peak_mib'] = _peak_mib()
     if case.engine in _ALLOCATED_BY_TORCH:
         found['tensors_mib'] = _peak_of_tensors(run) / 2**20
     return found
+
+
+def measure_files_in_turns(cases: list[FileCase], paths: Mapping[str, str], seconds: float) -> dict[str, list[float]]:
+    """Time exported files in one runtime round by round, as measure_in_turns does.
+
+    Args:
+        cases: Cases of one engine.
+        paths: The file of every case, by the name of ``FileCase.file``.
+        seconds: Time after which no new round begins, once there were five.
+    """
+    from shufflenet_zoo.benchmark.file_running import make_images, open_file
+
+    opened, runs = {}, {}
+    for case in cases:
+        name = case.file.name
+        if name not in opened:
+            opened[name] = open_file(case, paths[name])
+        runs[str(case)] = functools.partial(opened[name], make_images(case))
+    return _in_turns(runs, seconds)
+
+
+def measure_opening(case: FileCase, path: str) -> dict[str, float]:
+    """Time a file from the disk to its first result, once the runtime has been used, and find the memory it takes.
+
+    Returns:
+        Milliseconds, and the peak of the process with one such file in MiB.
+    """
+    from shufflenet_zoo.benchmark.file_running import make_images, open_file
+
+    images = make_images(case)
+    open_file(case, path)(images)
+    peak = _peak_mib()
+    return {'milliseconds': _milliseconds(lambda: open_file(case, path)(images)), 'peak_mib': peak}
+
+
+def _peak_mib() -> float:
+    try:
+        # What the other way gives begins with the memory of the process that started this one.
+        status = Path('/proc/self/status').read_text()
+        return int(status.split('VmHWM:')[1].split()[0]) / 1024
+    except OSError:
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
 def _peak_of_tensors(run: Callable[[], object]) -> int:
@@ -92,20 +140,37 @@ def _peak_of_tensors(run: Callable[[], object]) -> int:
     return max(itertools.accumulate(sizes))
 
 
+def _write_files(orders: Mapping[str, Any]) -> dict[str, Any]:
+    from shufflenet_zoo.benchmark.file_writing import write_files
+
+    return write_files(_file_cases(orders), Path(orders['folder']))
+
+
+def _cases(orders: Mapping[str, Any]) -> list[Case]:
+    return [Case(**fields) for fields in orders['cases']]
+
+
+def _file_cases(orders: Mapping[str, Any]) -> list[FileCase]:
+    return [FileCase(**fields) for fields in orders['cases']]
+
+
+_JOBS: dict[str, Callable[[Mapping[str, Any]], dict[str, Any]]] = {
+    'peaks': lambda orders: measure_peaks(orders['threads']),
+    'start': lambda orders: measure_start(_cases(orders)[0], orders['threads']),
+    'times': lambda orders: measure_in_turns(_cases(orders), orders['threads'], orders['seconds']),
+    'write': _write_files,
+    'files': lambda orders: measure_files_in_turns(_file_cases(orders), orders['paths'], orders['seconds']),
+    'open': lambda orders: measure_opening(_file_cases(orders)[0], *orders['paths'].values()),
+}
+
+
 def main() -> None:
     """Follow the orders."""
     orders: dict[str, Any] = json.load(sys.stdin)
     # What the engines print must not mix with the answer.
     answer = os.fdopen(os.dup(1), 'w')
     os.dup2(2, 1)
-    cases = [Case(**fields) for fields in orders['cases']]
-    if orders['job'] == 'peaks':
-        found = measure_peaks(orders['threads'])
-    elif orders['job'] == 'start':
-        found = measure_start(cases[0], orders['threads'])
-    else:
-        found = measure_in_turns(cases, orders['threads'], orders['seconds'])
-    json.dump(found, answer)
+    json.dump(_JOBS[orders['job']](orders), answer)
     answer.close()
     # Without the interpreter's farewell, in which some engines complain.
     os._exit(0)

@@ -7,12 +7,23 @@ import argparse
 import json
 import os
 import sys
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from shufflenet_zoo.atomic import replacing
 from shufflenet_zoo.benchmark.cases import PROCESSES, STANDARD_CASES, STANDARD_RATIOS, STANDARD_STARTS
+from shufflenet_zoo.benchmark.file_cases import (
+    ENGINES,
+    file_cases,
+    growth_cases,
+    left_out,
+    missing,
+)
 from shufflenet_zoo.errors import BenchmarkError
+from shufflenet_zoo.figures.style import write_figure
 from shufflenet_zoo.jobs.cli import Parser
+
+_PARTS = (*PROCESSES, 'start', 'files')
 
 
 def parse_args() -> argparse.Namespace:
@@ -21,10 +32,22 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         '--processes',
         nargs='+',
-        choices=(*PROCESSES, 'start'),
-        default=(*PROCESSES, 'start'),
+        choices=_PARTS,
         metavar='NAME',
-        help=f'measure these only: {", ".join(PROCESSES)}, start (start-up, memory)',
+        help=f'measure these only: {", ".join(PROCESSES)}, start (start-up, memory), files (see --engines)',
+    )
+    parser.add_argument(
+        '--engines',
+        nargs='+',
+        choices=tuple(ENGINES),
+        metavar='NAME',
+        help=f'only exported files in these runtimes, on one thread and two: {", ".join(ENGINES)} (default: those '
+        f'that are installed)',
+    )
+    parser.add_argument(
+        '--plots',
+        action='store_true',
+        help='only draw how the time grows with pixels and batch, into growth.png',
     )
     parser.add_argument('--networks', nargs='+', metavar='NAME', help='measure these only, such as ours/v2')
     parser.add_argument('--batches', nargs='+', type=int, metavar='N', help='these batch sizes only')
@@ -47,34 +70,55 @@ def parse_args() -> argparse.Namespace:
     args = parser.parse_args()
     if args.threads < 1 or args.seconds < 0:
         parser.error('--threads must be at least 1 and --seconds not negative')
+    if args.processes is None:
+        args.processes = ['files'] if args.engines and not args.plots else [] if args.plots else _PARTS
+    elif args.engines and 'files' not in args.processes and not args.plots:
+        parser.error('--engines is for --processes files and --plots')
     return args
 
 
 def main() -> None:
     """Run the tool."""
     args = parse_args()
-    from shufflenet_zoo.benchmark import measure, report
+    from shufflenet_zoo.benchmark import files, measure, report
 
     def chosen(case) -> bool:
         return (not args.networks or case.network in args.networks) and (not args.batches or case.batch in args.batches)
 
+    def say(line: str) -> None:
+        print(line, file=sys.stderr)
+
     cases = [case for case in STANDARD_CASES if case.process in args.processes and chosen(case)]
     starts = [case for case in STANDARD_STARTS if 'start' in args.processes and chosen(case)]
-    if not cases and not starts:
+    engines = _engines(args.engines, say) if args.plots or 'files' in args.processes else []
+    of_files = [case for case in file_cases(engines) if 'files' in args.processes and chosen(case)]
+    growth = [case for case in growth_cases(engines, args.threads) if args.plots and chosen(case)]
+    if not cases and not starts and not of_files and not growth:
         networks = sorted({case.network for case in STANDARD_CASES})
         raise BenchmarkError(
             f'nothing to measure: the networks are {", ".join(networks)}, the batch sizes '
             f'{", ".join(map(str, sorted({case.batch for case in STANDARD_CASES})))}'
         )
-    results = measure.run(cases, starts, args.threads, args.seconds, lambda line: print(line, file=sys.stderr))
+    results = measure.run(cases, starts, args.threads, args.seconds, say)
     ratios = [ratio for ratio in STANDARD_RATIOS if set(ratio.cases) <= set(cases)]
     text = report.markdown(results, cases, ratios)
+    found = results.as_dict(ratios)
+    if of_files:
+        measured = files.run(of_files, args.seconds, True, say)
+        text = '\n\n'.join([text, files.report(measured, of_files, left_out(engines))])
+        found['files'] = measured.as_dict()
+    figure = None
+    if growth:
+        measured = files.run(growth, args.seconds, False, say)
+        figure, found['growth'] = files.draw_growth(measured, growth), measured.as_dict()
     folder = Path(args.out)
     try:
         with replacing(folder / 'results.md') as draft:
             draft.write_text(text + '\n')
+        if figure:
+            write_figure(figure, folder / 'growth.png')
         with replacing(folder / 'results.json') as draft:
-            draft.write_text(json.dumps(results.as_dict(ratios), indent=1))
+            draft.write_text(json.dumps(found, indent=1))
         if cases:
             with replacing(folder / 'results.svg') as draft:
                 report.plot(results, cases, draft)
@@ -85,3 +129,14 @@ def main() -> None:
     except OSError as error:
         raise BenchmarkError(f'{error.filename} cannot be written: {error.strerror}') from error
     print(text)
+
+
+def _engines(asked: Sequence[str] | None, say: Callable[[str], None]) -> list[str]:
+    """Return the engines to measure; those that were asked for must be there, others are left out with a line."""
+    lacks = {engine: missing(engine) for engine in asked or ENGINES}
+    for engine, what in lacks.items():
+        if what and asked:
+            raise BenchmarkError(f'--engines {engine}: {what}')
+        if what:
+            say(f'{engine} is left out: {what}')
+    return [engine for engine, what in lacks.items() if not what]

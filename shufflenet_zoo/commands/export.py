@@ -3,6 +3,7 @@
 import argparse
 
 from shufflenet_zoo.commands.options import add_backend, add_cfg_options, add_trust, choose_backend
+from shufflenet_zoo.deployed.metadata import PRECISION_HINTS
 from shufflenet_zoo.export.contract import FORMATS
 from shufflenet_zoo.jobs.cli import Parser
 
@@ -41,6 +42,11 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         '--calibration', type=int, metavar='N', help="quantize by N images of the config's training data"
     )
+    parser.add_argument(
+        '--precision-hint',
+        choices=PRECISION_HINTS,
+        help='what the file asks its runtime to compute in, for --format openvino (default: nothing)',
+    )
     add_cfg_options(parser)
     add_backend(parser)
     add_trust(parser)
@@ -71,6 +77,7 @@ def main() -> None:
             input_size=tuple(args.input_size) if args.input_size else None,
             out=args.out,
             backend=choose_backend(args.backend, args.checkpoint),
+            precision_hint=args.precision_hint,
         ),
     )
     if args.deploy:
@@ -81,6 +88,8 @@ def main() -> None:
             f'top-1 on the test data: {before:.2f} % in fp32, {after:.2f} % in int8; '
             f'{exported.difference:.2%} of the images are decided otherwise'
         )
+        if exported.instruction_sets:
+            print(f'right too under {", ".join(exported.instruction_sets)}')
     elif exported.boxes:
         print(
             f'largest difference from the live model: {exported.boxes.pixels:.1e} pixels and '

@@ -10,11 +10,12 @@ from shufflenet_zoo.deployed.runtimes import RUNTIMES
 from shufflenet_zoo.errors import DataError, DependencyError
 
 
-def load(path: str | os.PathLike) -> Classifier | Detector:
+def load(path: str | os.PathLike, threads: int | None = None) -> Classifier | Detector:
     """Load a file that tools/export.py wrote.
 
     Args:
         path: The file; what belongs to it, such as OpenVINO's .bin, lies beside it.
+        threads: Threads that the runtime computes on. Default: None, all cores.
 
     Raises:
         DataError: if it is missing, of a format that needs a framework, damaged, or holds no metadata.
@@ -27,7 +28,7 @@ def load(path: str | os.PathLike) -> Classifier | Detector:
     if not path.is_file():
         raise DataError(f'{path} does not exist; tools/export.py writes such files')
     try:
-        loaded = runtime.load(path)
+        loaded = runtime.load(path, threads)
         metadata = read_metadata(loaded.texts)
         return (Detector if isinstance(metadata, DetectorMetadata) else Classifier)(loaded, metadata)
     except ModuleNotFoundError as error:

@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 
 INPUT_NAME, OUTPUT_NAME = 'images', 'logits'
+# By OpenVINO's names, whose files alone can ask for one.
+PRECISION_HINTS = ('f32', 'bf16')
 DETECTOR_OUTPUTS = ('boxes', 'scores', 'labels')
 
 
@@ -27,6 +29,7 @@ class Metadata:
         resize_backend: By whose rule, 'cv2' (default) or 'pillow', which smooths when it shrinks.
         other_step: The first step of the test pipeline that is none of these. Default: None, there is no other.
         dynamic: Whether the file takes any batch and image size. Default: False.
+        precision_hint: What the runtime is to compute in, of PRECISION_HINTS. Default: None, float32.
     """
 
     mean: tuple[float, ...]
@@ -40,6 +43,7 @@ class Metadata:
     resize_backend: str = 'cv2'
     other_step: str | None = None
     dynamic: bool = False
+    precision_hint: str | None = None
 
     def as_texts(self) -> dict[str, str]:
         """Return every value as JSON, for files that hold texts."""
@@ -89,7 +93,7 @@ class Loaded:
         run: Computes logits from normalised images, both float32; of a detector boxes, scores and labels of one image.
         texts: The metadata that the file holds.
         default: The precision that the runtime computes in unless it is told, 'bf16', and what computes in it. Default:
-            None, it is the one of ``run``.
+            None, it is the one of ``run``, or the file asks for one.
     """
 
     run: Callable[[np.ndarray], Any]

@@ -22,14 +22,15 @@ _HINT = 'INFERENCE_PRECISION_HINT'
 LITERT_METADATA = 'shufflenet_zoo.json'
 
 
-def load_onnx(path: Path) -> Loaded:
+def load_onnx(path: Path, threads: int | None = None) -> Loaded:
     """Load a file into ONNX Runtime on the CPU."""
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
-    # Idle threads that spin would slow down everything else in this process.
-    options.add_session_config_entry('session.intra_op.allow_spinning', '0')
+    options.intra_op_num_threads = threads or 0
+    # Threads that go on spinning after a run would slow down everything else in this process.
+    options.add_session_config_entry('session.force_spinning_stop', '1')
     session = onnxruntime.InferenceSession(str(path), options, providers=['CPUExecutionProvider'])
     input_name = session.get_inputs()[0].name
 
@@ -40,23 +41,28 @@ def load_onnx(path: Path) -> Loaded:
     return Loaded(run, session.get_modelmeta().custom_metadata_map)
 
 
-def load_openvino(path: Path) -> Loaded:
+def load_openvino(path: Path, threads: int | None = None) -> Loaded:
     """Load an .xml file and its .bin into OpenVINO on the CPU."""
     import openvino
 
     core = openvino.Core()
+    if threads:
+        core.set_property('CPU', {'INFERENCE_NUM_THREADS': threads})
     model = core.read_model(str(path))
-    compiled = core.compile_model(model, 'CPU', {_HINT: 'f32'})
+    texts = openvino_texts(model)
+    # Held at a lower instruction set, OpenVINO fails to compile for bfloat16, which it would still choose.
+    held = 'ONEDNN_MAX_CPU_ISA' in os.environ
+    asked = None if held else json.loads(texts.get('precision_hint', 'null'))
+    compiled = core.compile_model(model, 'CPU', {_HINT: asked or 'f32'})
     default = None
-    # Held at a lower instruction set, OpenVINO still chooses bfloat16, and fails to compile for it.
-    if core.get_property('CPU', _HINT) == openvino.Type.bf16 and 'ONEDNN_MAX_CPU_ISA' not in os.environ:
+    if not asked and not held and core.get_property('CPU', _HINT) == openvino.Type.bf16:
 
         def run_in_bf16(images: np.ndarray) -> np.ndarray:
             # Compiled only here: who runs the file does not need it.
             return openvino.Core().compile_model(str(path), 'CPU', {_HINT: 'bf16'})(images)[0]
 
         default = 'bf16', run_in_bf16
-    return Loaded(lambda images: compiled(images)[0], openvino_texts(model), default)
+    return Loaded(lambda images: compiled(images)[0], texts, default)
 
 
 def openvino_texts(model) -> dict[str, str]:
@@ -69,13 +75,15 @@ def openvino_texts(model) -> dict[str, str]:
     }
 
 
-def load_ncnn(path: Path) -> Loaded:
+def load_ncnn(path: Path, threads: int | None = None) -> Loaded:
     """Load a .param file, its .bin and its .json into ncnn; it takes one image at a time."""
     import ncnn
 
     net = ncnn.Net()
     for option in ('use_fp16_packed', 'use_fp16_storage', 'use_fp16_arithmetic', 'use_bf16_storage'):
         setattr(net.opt, option, False)
+    if threads:
+        net.opt.num_threads = threads
     with quiet():  # it tells what it cannot read in lines of its own
         failed = net.load_param(str(path)) or net.load_model(str(path.with_suffix('.bin')))
     if failed:
@@ -95,13 +103,15 @@ def load_ncnn(path: Path) -> Loaded:
     return Loaded(run, json.loads(path.with_suffix('.json').read_text(encoding='utf-8')))
 
 
-def load_mnn(path: Path) -> Loaded:
+def load_mnn(path: Path, threads: int | None = None) -> Loaded:
     """Load a file into MNN on the CPU; its bizCode holds the metadata."""
     with quiet():  # it tells the CPU's features
         import MNN
         from MNN import expr
 
-    module = MNN.nn.load_module_from_file(str(path), [INPUT_NAME], [OUTPUT_NAME])
+    module = MNN.nn.load_module_from_file(
+        str(path), [INPUT_NAME], [OUTPUT_NAME], thread_num=threads or os.cpu_count() or 1
+    )
 
     def run(images: np.ndarray) -> np.ndarray:
         variable = expr.placeholder(list(images.shape), expr.NCHW, expr.float)
@@ -112,12 +122,12 @@ def load_mnn(path: Path) -> Loaded:
     return Loaded(run, json.loads(module.get_info()['bizCode'] or '{}'))
 
 
-def load_litert(path: Path) -> Loaded:
+def load_litert(path: Path, threads: int | None = None) -> Loaded:
     """Load a file into LiteRT on the CPU; it takes one image at a time."""
     with quiet():  # it tells that it has XNNPACK
         from ai_edge_litert.interpreter import Interpreter
 
-        interpreter = Interpreter(str(path), num_threads=os.cpu_count())
+        interpreter = Interpreter(str(path), num_threads=threads or os.cpu_count())
         interpreter.allocate_tensors()
     given, found = (
         details[0]['index'] for details in (interpreter.get_input_details(), interpreter.get_output_details())
@@ -138,11 +148,11 @@ class Runtime:
 
     Attributes:
         package: Its name for pip.
-        load: Loads a file.
+        load: Loads a file for a number of threads; None leaves that to the runtime, or takes all cores.
     """
 
     package: str
-    load: Callable[[Path], Loaded]
+    load: Callable[[Path, int | None], Loaded]
 
 
 RUNTIMES = {

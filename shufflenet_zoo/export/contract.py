@@ -82,23 +82,25 @@ class Shape:
     Attributes:
         channels: Their channels.
         size: Height and width.
-        dynamic: Whether the model takes any batch and any size, rather than one image of this size.
+        dynamic: Whether the model takes any batch and any size, rather than this one.
         min_size: The smallest side where sizes are dynamic.
+        batch: Images at once where sizes are not dynamic.
     """
 
     channels: int
     size: tuple[int, int]
     dynamic: bool = False
     min_size: int = 1
+    batch: int = 1
 
     @property
     def example(self) -> tuple[int, int, int, int]:
         """A shape to trace with; the batch is not 1 where it is dynamic, lest tracing take it for constant."""
-        return (2 if self.dynamic else 1, self.channels, *self.size)
+        return (2 if self.dynamic else self.batch, self.channels, *self.size)
 
     def to_check(self) -> list[tuple[int, int, int, int]]:
         """Return the shapes that a written file is compared with the live model at."""
-        shapes = [(1, self.channels, *self.size)]
+        shapes = [(self.batch, self.channels, *self.size)]
         if self.dynamic:
             height, width = self.size
             shapes += [(3, self.channels, height, width), (2, self.channels, height + 13, width + 32)]
@@ -119,6 +121,10 @@ class Format:
         frameworks: The frameworks whose models it can hold.
         dynamic: Whether it can hold models for any batch and image size.
         detectors: Whether it can hold detectors.
+        check_hint: Checks that this machine can compute in a precision that a file asks for. Default: None, files
+            cannot ask.
+        run_in_instruction_sets: Runs a file under every instruction set that the runtime can be held at on this CPU;
+            returns the logits of the images by the set's name. Default: None, it cannot be held.
     """
 
     suffix: str
@@ -130,6 +136,8 @@ class Format:
     frameworks: tuple[str, ...] = ('torch',)
     dynamic: bool = True
     detectors: bool = False
+    check_hint: Callable[[str], None] | None = None
+    run_in_instruction_sets: Callable[[Path, Sequence[np.ndarray]], Mapping[str, np.ndarray]] | None = None
 
 
 def check_trained(weights: Mapping[str, Any], path: str) -> None:

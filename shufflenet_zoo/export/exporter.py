@@ -27,6 +27,8 @@ _BACKEND_EXTRAS = {'torch': 'openmmlab', 'mindspore': 'mindspore'}
 TOLERANCES = {'fp32': 1e-4, 'fp16': 2e-2, 'bf16': 5e-2}
 # An int8 file must decide like the live model on this share of the test images.
 MIN_AGREEMENT = 0.9
+# How many calibration images it is run on under each instruction set.
+_IMAGES_OF_INSTRUCTION_SETS = 64
 
 
 @dataclass(frozen=True)
@@ -42,6 +44,7 @@ class ExportOptions:
         input_size: Height and width of the images. Default: None, what the config's test pipeline gives.
         out: The file. Default: None, beside the checkpoint, named after the config.
         backend: The framework that trained the checkpoint, 'torch' or 'mindspore'.
+        precision_hint: What the file asks its runtime to compute in, of PRECISION_HINTS. Default: None, nothing.
     """
 
     format: str
@@ -52,6 +55,7 @@ class ExportOptions:
     input_size: tuple[int, int] | None = None
     out: str | None = None
     backend: str = 'torch'
+    precision_hint: str | None = None
 
 
 @dataclass(frozen=True)
@@ -64,6 +68,7 @@ class Exported:
             that are decided otherwise than by the live model; for a detector, of a side of a box in pixels.
         deployed: Whether it holds the deploy form rather than the trained network as it is.
         accuracies: For int8, the top-1 accuracies in percent on the test data before and after.
+        instruction_sets: For int8, those of this CPU's that the file was run in besides the one that is chosen.
         default: The precision that the runtime computes in by itself on this CPU, where that is another, and the
             difference in it.
         boxes: For a detector, how the boxes differ.
@@ -73,6 +78,7 @@ class Exported:
     difference: float
     deployed: bool
     accuracies: tuple[float, float] | None = None
+    instruction_sets: tuple[str, ...] = ()
     default: tuple[str, float] | None = None
     boxes: Differences | None = None
 
@@ -104,7 +110,8 @@ def export(config: Config, checkpoint: str, options: ExportOptions) -> Exported:
         origin = _import(SOURCES[options.backend], f'--backend {options.backend}', _BACKEND_EXTRAS[options.backend])
     deployed = options.deploy and is_deploy_fastest(options.format, _backbone_type(config))
     source = origin.open_source(config, checkpoint, deployed, options.input_size)
-    source = replace(source, metadata=replace(source.metadata, dynamic=options.dynamic))
+    metadata = replace(source.metadata, dynamic=options.dynamic, precision_hint=options.precision_hint)
+    source = replace(source, metadata=metadata)
     batches = origin.calibration_batches(config, options.calibration) if options.precision == 'int8' else []
     shape = Shape(source.in_channels, source.metadata.input_size, options.dynamic, source.min_size)
     try:
@@ -214,6 +221,12 @@ def _check_options(options: ExportOptions, target: Format) -> None:
             f'--dynamic: format {options.format} takes one image of one size, which --input-size gives; '
             f'for any batch and size take --format onnx or --format openvino'
         )
+    if options.precision_hint and not target.check_hint:
+        raise ConfigError(
+            f'--precision-hint: a file of format {options.format} cannot ask for a precision; --format openvino can'
+        )
+    if options.precision_hint:
+        target.check_hint(options.precision_hint)
     if options.precision == 'int8' and not options.calibration:
         raise ConfigError('--int8 needs calibration data: give the number of training images with --calibration N')
     if options.precision != 'int8' and options.calibration is not None:
@@ -230,7 +243,8 @@ def _write(source: Source, shape: Shape, target: Format, path: Path, precision: 
         raise ExportError(f'{path.name} does not hold the metadata that was written into it')
     if isinstance(source, DetectorSource):
         return _compare_detections(source, loaded.run, path)
-    difference = _compare(source, shape, loaded.run, path, precision)
+    computed_in = 'bf16' if source.metadata.precision_hint == 'bf16' else precision
+    difference = _compare(source, shape, loaded.run, path, computed_in)
     default = None
     if loaded.default:
         name, run = loaded.default
@@ -293,16 +307,33 @@ def _write_int8(
     before, after = target.load(whole), target.load(path)
     decisions = np.array([(label, before.run(image).argmax(), after.run(image).argmax()) for image, label in images])
     labels, exact, quantized = decisions.T
+    _check_decisions(exact, quantized, path, 'in this engine on this CPU')
+    agreement = float((exact == quantized).mean())
+    accuracies = (100 * float((exact == labels).mean()), 100 * float((quantized == labels).mean()))
+    names = _check_instruction_sets(before, target, path, batches[:_IMAGES_OF_INSTRUCTION_SETS])
+    return Exported(path, 1 - agreement, False, accuracies, names)
+
+
+def _check_instruction_sets(before: Loaded, target: Format, path: Path, images: list[np.ndarray]) -> tuple[str, ...]:
+    """Compare the decisions of the fp32 file with those of an int8 one, held at every instruction set in turn."""
+    if target.run_in_instruction_sets is None:
+        return ()
+    exact = np.array([before.run(image).argmax() for image in images])
+    found = target.run_in_instruction_sets(path, images)
+    for name, logits in found.items():
+        _check_decisions(exact, logits.argmax(1), path, f'in this engine under {name}')
+    return tuple(found)
+
+
+def _check_decisions(exact: np.ndarray, quantized: np.ndarray, path: Path, where: str) -> None:
     if len(set(quantized)) == 1 < len(set(exact)):
         raise ExportError(
-            f'{path.name} decides for class {quantized[0]} on every test image, the live model for '
-            f'{len(set(exact))} classes: the int8 network is broken, in this engine on this CPU'
+            f'{path.name} decides for class {quantized[0]} on every image, the live model for {len(set(exact))} '
+            f'classes: the int8 network is broken, {where}'
         )
     agreement = float((exact == quantized).mean())
     if agreement < MIN_AGREEMENT:
         raise ExportError(
-            f'{path.name} decides like the live model on {agreement:.1%} of the test images only, '
+            f'{path.name} decides like the live model on {agreement:.1%} of the images only, {where}; '
             f'at least {MIN_AGREEMENT:.0%} are required; give more images with --calibration'
         )
-    accuracies = (100 * float((exact == labels).mean()), 100 * float((quantized == labels).mean()))
-    return Exported(path, 1 - agreement, False, accuracies)

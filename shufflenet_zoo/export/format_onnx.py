@@ -13,6 +13,7 @@ from shufflenet_zoo.deployed.metadata import DETECTOR_OUTPUTS, INPUT_NAME, OUTPU
 from shufflenet_zoo.deployed.runtimes import load_onnx
 from shufflenet_zoo.errors import ConfigError
 from shufflenet_zoo.export.contract import DetectorSource, Format, Shape, Source
+from shufflenet_zoo.export.onnx_cleaning import clean
 
 OPSET = 17
 _DYNAMIC_AXES = {INPUT_NAME: {0: 'batch', 2: 'height', 3: 'width'}, OUTPUT_NAME: {0: 'batch'}}
@@ -24,6 +25,8 @@ def write(source: Source, shape: Shape, precision: str, path: Path) -> None:
     """Write a model as ONNX; fp16 keeps float32 inputs and outputs."""
     _write_torch(source, shape, path) if source.framework == 'torch' else _write_mindspore(source, shape, path)
     model = onnx.load(path)
+    if source.framework == 'torch' and not isinstance(source, DetectorSource):
+        model = clean(model)
     if precision == 'fp16':
         from onnxruntime.transformers.float16 import convert_float_to_float16
 

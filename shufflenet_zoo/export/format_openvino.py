@@ -10,7 +10,9 @@ import torch
 
 from shufflenet_zoo.deployed.metadata import INPUT_NAME, OUTPUT_NAME
 from shufflenet_zoo.deployed.runtimes import OPENVINO_SECTION, load_openvino, openvino_texts
+from shufflenet_zoo.errors import ConfigError
 from shufflenet_zoo.export.contract import Format, Shape, Source
+from shufflenet_zoo.export.instruction_sets import run_in_instruction_sets
 
 
 def write(source: Source, shape: Shape, precision: str, path: Path) -> None:
@@ -54,6 +56,16 @@ def _grouped_convolutions(model: openvino.Model) -> list[str]:
     return [node.get_friendly_name() for node in grouped if list(node.input(1).get_shape())[1:3] != [1, 1]]
 
 
+def check_hint(hint: str) -> None:
+    """Check that a hint changes what this CPU computes in, so that the file can be checked.
+
+    Raises:
+        ConfigError: if the CPU has no bfloat16.
+    """
+    if hint == 'bf16' and 'BF16' not in openvino.Core().get_property('CPU', 'OPTIMIZATION_CAPABILITIES'):
+        raise ConfigError('--precision-hint bf16: this CPU has no bfloat16, so the file could not be checked')
+
+
 FORMAT = Format(
     '.xml',
     ('fp32', 'fp16', 'int8'),
@@ -61,4 +73,6 @@ FORMAT = Format(
     load_openvino,
     quantize,
     parts=lambda path: [path, path.with_suffix('.bin')],
+    check_hint=check_hint,
+    run_in_instruction_sets=run_in_instruction_sets,
 )

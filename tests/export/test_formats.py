@@ -1,6 +1,9 @@
 """Every format computes what the live network computes, and holds its metadata."""
 
+import os
+import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -12,7 +15,7 @@ from torch import nn
 from shufflenet_zoo.backbones import to_deploy
 from shufflenet_zoo.deployed.metadata import Loaded, Metadata
 from shufflenet_zoo.errors import DependencyError, ExportError
-from shufflenet_zoo.export import exporter
+from shufflenet_zoo.export import exporter, instruction_sets
 from shufflenet_zoo.export.contract import Format, Shape, Source
 from shufflenet_zoo.export.converters import run_converter
 from shufflenet_zoo.export.forms import is_deploy_fastest
@@ -167,6 +170,25 @@ def test_deploy_form_leaves_no_shuffle_of_v2_in_the_file_and_one_transposition_f
     assert nodes.count('Transpose') == 16 and 'BatchNormalization' not in nodes
 
 
+def test_onnx_files_hold_no_constants_among_the_nodes_but_shapes_and_the_names_of_modules(tmp_path):
+    import onnx
+
+    graph = onnx.load(written('onnx', make_source(V1, deploy=False), tmp_path)[0]).graph
+    assert {node.op_type for node in graph.node} == {
+        *('Conv', 'Relu', 'MaxPool', 'Reshape', 'Transpose', 'AveragePool', 'Concat', 'Add', 'GlobalAveragePool')
+    }
+    names = [node.name for node in graph.node]
+    assert 'backbone.layers.0.1.depthwise_conv3x3_bn.conv.Conv' in names
+    assert len({*names}) == len(names) and all(name.startswith('backbone.') for name in names[:-2])
+    module = dict(make_source(V1, deploy=False).model.named_parameters())
+    parameters = {tensor.name: tuple(tensor.dims) for tensor in graph.initializer}
+    weights = [name for name in parameters if name.endswith('.weight')]
+    assert len(weights) == 49 and all(parameters[name] == module[name].shape for name in weights)
+    computed = {value.name: value.type.tensor_type.shape.dim for value in graph.value_info}
+    assert computed.keys() == {name for node in graph.node for name in node.output} - {'logits'}
+    assert all(side.dim_value for sides in computed.values() for side in sides)
+
+
 @pytest.mark.parametrize('fault', [1 + 1e-3, float('nan')])
 def test_a_wrong_file_is_caught(fault, tmp_path):
     source = make_source(V2)
@@ -215,8 +237,33 @@ def test_an_int8_network_of_one_class_is_named_as_that(tmp_path):
     target = Format('.x', ('fp32', 'int8'), lambda *arguments: None, load, lambda *arguments: None)
     noise = np.random.default_rng(0).standard_normal((8, 1, 3, 64, 64), dtype=np.float32) * 50
     assert len({source.run(image).argmax() for image in noise}) > 1
-    with pytest.raises(ExportError, match='decides for class 8 on every test image'):
+    with pytest.raises(ExportError, match='decides for class 8 on every image'):
         exporter._write_int8(source, Shape(3, (64, 64)), target, tmp_path / 'm.x', [], [(image, 0) for image in noise])
+    # Right on this CPU, and of one class on a lesser one.
+    right = replace(
+        target,
+        load=lambda path: Loaded(source.run, METADATA.as_texts()),
+        run_in_instruction_sets=lambda path, images: {'AVX2': np.eye(1, 10, 8).repeat(len(images), 0)},
+    )
+    with pytest.raises(ExportError, match='class 8 on every image.* broken, in this engine under AVX2'):
+        exporter._write_int8(source, Shape(3, (64, 64)), right, tmp_path / 'm.x', noise, [(noise[0], 0)])
+
+
+@pytest.mark.slow
+def test_openvino_computes_in_the_precision_that_a_file_asks_for(tmp_path):
+    import openvino
+
+    if 'BF16' not in openvino.Core().get_property('CPU', 'OPTIMIZATION_CAPABILITIES'):
+        pytest.skip('this CPU has no bfloat16')
+    source = replace(make_source(V2), metadata=replace(METADATA, precision_hint='bf16'))
+    path, given, logits = (tmp_path / name for name in ('m.xml', 'images.npy', 'logits.npy'))
+    load_format('openvino').write(source, Shape(3, (64, 64)), 'fp32', path)
+    np.save(given, np.random.default_rng(0).standard_normal((1, 1, 3, 64, 64), dtype=np.float32))
+    # Held at an instruction set, as this process is, nothing is computed in bfloat16.
+    free = {name: value for name, value in os.environ.items() if name != 'ONEDNN_MAX_CPU_ISA'}
+    subprocess.run([sys.executable, '-c', instruction_sets.PROGRAM, path, given, logits], env=free, check=True)
+    expected = source.run(np.load(given)[0])
+    assert 1e-4 < np.abs(np.load(logits) - expected).max() / np.abs(expected).max() < 5e-2
 
 
 def stored_types(node) -> set[str]:
@@ -233,6 +280,11 @@ def test_grouped_convolutions_stay_in_float_in_openvino_and_all_others_are_quant
     small = tmp_path / 'int8.xml'
     noise = np.random.default_rng(0).standard_normal((4, 1, 3, 64, 64), dtype=np.float32)
     load_format('openvino').quantize(path, small, list(noise))
+    found = load_format('openvino').run_in_instruction_sets(small, list(noise))
+    assert list(found) == instruction_sets.offered()
+    here = np.concatenate([exporter.load_file('openvino', small)[0].run(image) for image in noise])
+    for logits in found.values():
+        np.testing.assert_allclose(logits, here, atol=0.1 * np.abs(here).max())
     kinds = {'grouped': set(), 'depthwise': set(), 'other': set()}
     for node in openvino.Core().read_model(str(small)).get_ops():
         if node.get_type_name() in ('Convolution', 'GroupConvolution'):
