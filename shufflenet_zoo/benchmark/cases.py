@@ -13,7 +13,7 @@ PROCESSES = {
     'compiled': ('compiled',),
     'onnxruntime': ('onnxruntime', 'onnxruntime-int8'),
     'openvino': ('openvino', 'openvino-int8'),
-    'training': ('training',),
+    'training': ('training', 'training-compiled', 'training-bfloat16'),
     'mindspore': ('mindspore', 'mindspore-training'),
     'mindspore-as-installed': ('mindspore-as-installed',),
     'detection': ('detector-features', 'detector-training'),
@@ -125,6 +125,19 @@ _TABLE = (
         'ours/v2 training',
         'mmpretrain/v2 training',
         'torchvision/v2 training',
+    ),
+    *(
+        (f'{title}, {mode}', (32,), *(f'{network} training-{mode}' for network in networks))
+        for title, *networks in (
+            ('V1 1.0x g3, training step: ours / mmpretrain', 'ours/v1', 'mmpretrain/v1'),
+            (
+                'V2 1.0x, training step: ours / the faster of mmpretrain and torchvision',
+                'ours/v2',
+                'mmpretrain/v2',
+                'torchvision/v2',
+            ),
+        )
+        for mode in ('compiled', 'bfloat16')
     ),
     ('V1 1.0x g3, training step: checkpointed / not', (32,), 'ours/v1 training checkpointed', 'ours/v1 training'),
     ('V2 1.0x, training step: checkpointed / not', (32,), 'ours/v2 training checkpointed', 'ours/v2 training'),

@@ -11,8 +11,8 @@ import numpy as np
 import torch
 from torch import nn
 
-from shufflenet_zoo.benchmark.cases import IMAGE_SIZE, NUM_CLASSES, Case
-from shufflenet_zoo.benchmark.networks import TORCH
+from shufflenet_zoo.benchmark.cases import IMAGE_SIZE, NUM_CLASSES, PROCESSES, Case
+from shufflenet_zoo.benchmark.networks import OURS, TORCH
 
 Run = Callable[[], object]
 
@@ -32,8 +32,8 @@ def prepare(case: Case, threads: int) -> Run:
     warnings.simplefilter('ignore')
     model = randomise(TORCH[case.network](**({'with_cp': True} if case.form == 'checkpointed' else {})))
     images = torch.randn(case.batch, 3, IMAGE_SIZE, IMAGE_SIZE)
-    if case.engine == 'training':
-        return _training(model, images)
+    if case.engine in PROCESSES['training']:
+        return _training(model, images, case)
     model = model.eval().requires_grad_(False)
     if case.form == 'deploy':
         from shufflenet_zoo.backbones import to_deploy
@@ -134,15 +134,20 @@ def _openvino(model: nn.Module, images: torch.Tensor, threads: int, int8: bool =
     return lambda: request.infer([array])
 
 
-def _training(model: nn.Module, images: torch.Tensor) -> Run:
+def _training(model: nn.Module, images: torch.Tensor, case: Case) -> Run:
     """Make a step of SGD with momentum on the cross-entropy."""
     model.train()
+    if case.engine == 'training-compiled':
+        if case.network in OURS:  # as tools/train.py --compile does
+            model.to(memory_format=torch.channels_last)
+        model.compile(dynamic=False)
     optimizer = torch.optim.SGD(model.parameters(), 1e-4, momentum=0.9, weight_decay=4e-5)
     labels = torch.arange(len(images)) % NUM_CLASSES
 
     def run() -> object:
         optimizer.zero_grad()
-        loss = nn.functional.cross_entropy(model(images), labels)
+        with torch.autocast('cpu', torch.bfloat16, enabled=case.engine == 'training-bfloat16'):
+            loss = nn.functional.cross_entropy(model(images), labels)
         loss.backward()
         optimizer.step()
         return loss
