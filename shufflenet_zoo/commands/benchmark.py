@@ -7,7 +7,7 @@ import argparse
 import json
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from shufflenet_zoo.atomic import replacing
@@ -90,7 +90,7 @@ def main() -> None:
 
     cases = [case for case in STANDARD_CASES if case.process in args.processes and chosen(case)]
     starts = [case for case in STANDARD_STARTS if 'start' in args.processes and chosen(case)]
-    engines = _engines(args.engines, say) if args.plots or 'files' in args.processes else []
+    engines, notes = _engines(args.engines) if args.plots or 'files' in args.processes else ([], [])
     of_files = [case for case in file_cases(engines) if 'files' in args.processes and chosen(case)]
     growth = [case for case in growth_cases(engines, args.threads) if args.plots and chosen(case)]
     if not cases and not starts and not of_files and not growth:
@@ -99,6 +99,8 @@ def main() -> None:
             f'nothing to measure: the networks are {", ".join(networks)}, the batch sizes '
             f'{", ".join(map(str, sorted({case.batch for case in STANDARD_CASES})))}'
         )
+    for note in notes:
+        say(note)
     results = measure.run(cases, starts, args.threads, args.seconds, say)
     ratios = [ratio for ratio in STANDARD_RATIOS if set(ratio.cases) <= set(cases)]
     text = report.markdown(results, cases, ratios)
@@ -131,12 +133,13 @@ def main() -> None:
     print(text)
 
 
-def _engines(asked: Sequence[str] | None, say: Callable[[str], None]) -> list[str]:
-    """Return the engines to measure; those that were asked for must be there, others are left out with a line."""
+def _engines(asked: Sequence[str] | None) -> tuple[list[str], list[str]]:
+    """Return the engines to measure, and a line for each that is left out; those that were asked for must be there."""
     lacks = {engine: missing(engine) for engine in asked or ENGINES}
     for engine, what in lacks.items():
         if what and asked:
             raise BenchmarkError(f'--engines {engine}: {what}')
-        if what:
-            say(f'{engine} is left out: {what}')
-    return [engine for engine, what in lacks.items() if not what]
+    return (
+        [engine for engine, what in lacks.items() if not what],
+        [f'{engine} is left out: {what}' for engine, what in lacks.items() if what],
+    )
