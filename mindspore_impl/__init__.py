@@ -1,9 +1,11 @@
 """ShuffleNet V1 and V2 in MindSpore, and their trainer."""
 
 from shufflenet_zoo.mindspore_impl.onednn import hold_at_avx2
+from shufflenet_zoo.mindspore_impl.quiet import quieten_processes
 
-# Before mindspore is imported, because its first convolution reads the setting.
+# Before mindspore is imported, which reads the settings.
 hold_at_avx2()
+quieten_processes()
 
 from shufflenet_zoo.mindspore_impl.checkpoint import load_weights, save_weights  # noqa: E402
 from shufflenet_zoo.mindspore_impl.classifier import ImageClassifier, build_classifier  # noqa: E402

@@ -14,13 +14,13 @@ from shufflenet_zoo.jobs.seeds import SAMPLE_STREAM, derive_seed
 from shufflenet_zoo.mindspore_impl.config_keys import check_keys, choose, require
 from shufflenet_zoo.mindspore_impl.data.datasets import ImageDataset, build_dataset
 from shufflenet_zoo.mindspore_impl.data.preprocessor import Preprocessor
-from shufflenet_zoo.mindspore_impl.data.sampler import epoch_order
+from shufflenet_zoo.mindspore_impl.data.sampler import epoch_order, share
 from shufflenet_zoo.mindspore_impl.data.transforms import Pipeline
+from shufflenet_zoo.mindspore_impl.processes import ALONE, Processes
 
 # How torch's loader and its workers hand batches over; nothing that changes a batch.
 _TRANSPORT_KEYS = ('persistent_workers', 'pin_memory', 'prefetch_factor', 'timeout')
 _LOADER_KEYS = ('batch_size', 'num_workers', 'dataset', 'sampler', 'drop_last', 'collate_fn', *_TRANSPORT_KEYS)
-_ONLY_RANK = 0
 
 
 class _Draws:
@@ -38,7 +38,7 @@ class _Draws:
 
 
 class DataLoader:
-    """One dataloader of a config.
+    """One dataloader of a config; of several processes each has its share of the samples.
 
     Args:
         config: The dataloader's section.
@@ -46,6 +46,7 @@ class DataLoader:
         preprocessor: Normalises the batches.
         num_classes: Classes of the model.
         seed: Seed of the training.
+        processes: The processes that share the samples; the batch size is that of each. Default: a single one.
 
     Raises:
         ConfigError: if this backend cannot honour the section.
@@ -53,7 +54,13 @@ class DataLoader:
     """
 
     def __init__(
-        self, config: Mapping[str, Any], key: str, preprocessor: Preprocessor, num_classes: int, seed: int
+        self,
+        config: Mapping[str, Any],
+        key: str,
+        preprocessor: Preprocessor,
+        num_classes: int,
+        seed: int,
+        processes: Processes = ALONE,
     ) -> None:
         check_keys(config, key, _LOADER_KEYS)
         choose(
@@ -65,7 +72,7 @@ class DataLoader:
         sampler = config.get('sampler') or {}
         choose(sampler, f'{key}.sampler', {'DefaultSampler': None}, 'DefaultSampler')
         check_keys(sampler, f'{key}.sampler', ('shuffle', 'seed', 'round_up'))
-        self.key = key
+        self.key, self.processes = key, processes
         self.dataset = build_dataset(config['dataset'], f'{key}.dataset')
         if self.dataset.labels.max() >= num_classes:
             raise DataError(
@@ -86,6 +93,7 @@ class DataLoader:
         )
         self.drop_last = bool(config.get('drop_last', False))
         self.shuffle = sampler.get('shuffle', True)
+        self.round_up = sampler.get('round_up', True)
         self.order_seed = seed if sampler.get('seed') is None else sampler['seed']
         self.augmentation_seed = seed
         self.workers = min(max(config.get('num_workers', 0), 1), os.cpu_count() or 1)
@@ -95,7 +103,7 @@ class DataLoader:
 
     def __len__(self) -> int:
         """Return the batches per epoch."""
-        whole, rest = divmod(len(self.dataset), self.batch_size)
+        whole, rest = divmod(-(-len(self.dataset) // self.processes.count), self.batch_size)
         return whole + (rest > 0 and not self.drop_last)
 
     def switch_pipeline(self, epoch: int, transforms: Sequence[Mapping[str, Any]], key: str) -> None:
@@ -111,8 +119,12 @@ class DataLoader:
         """
         self._pipelines[epoch] = Pipeline(transforms, key, self.dataset.has_files)
 
+    def order(self, epoch: int) -> np.ndarray:
+        """Return the samples of one epoch in their order, those of all processes."""
+        return epoch_order(len(self.dataset), self.shuffle, self.order_seed, epoch)
+
     def epoch(self, epoch: int, first_batch: int = 0) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """Yield the batches of one epoch.
+        """Yield this process's batches of one epoch.
 
         Args:
             epoch: The epoch, from 0.
@@ -124,10 +136,10 @@ class DataLoader:
         Raises:
             DataError: if an image cannot be read.
         """
-        order = epoch_order(len(self.dataset), self.shuffle, self.order_seed, epoch)
+        rank = self.processes.rank
+        order = share(self.order(epoch), rank, self.processes.count)
         seeds = [
-            derive_seed(self.augmentation_seed, SAMPLE_STREAM, _ONLY_RANK, epoch, position)
-            for position in range(len(order))
+            derive_seed(self.augmentation_seed, SAMPLE_STREAM, rank, epoch, position) for position in range(len(order))
         ]
         first = first_batch * self.batch_size
         pipe = minddata.GeneratorDataset(

@@ -41,3 +41,16 @@ def epoch_order(length: int, shuffle: bool, seed: int, epoch: int) -> np.ndarray
         epoch: The epoch, from 0.
     """
     return randperm(length, seed + epoch) if shuffle else np.arange(length)
+
+
+def share(order: np.ndarray, rank: int, count: int) -> np.ndarray:
+    """Return what one of several processes takes of an order, as mmengine's DefaultSampler deals it out.
+
+    All take equally many: the first samples of the order come once more at its end, where they must.
+
+    Args:
+        order: The order of the samples.
+        rank: Number of the process.
+        count: How many processes there are.
+    """
+    return np.resize(order, -(-len(order) // count) * count)[rank::count]

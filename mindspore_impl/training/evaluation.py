@@ -34,7 +34,7 @@ class Evaluation:
 
 
 class Evaluator:
-    """Evaluates a model.
+    """Evaluates a model; of several processes each its share, and all of them find the same.
 
     Args:
         model: Maps images to logits.
@@ -45,7 +45,7 @@ class Evaluator:
 
     def __init__(self, model: nn.Cell, loss: nn.Cell, loader: DataLoader, metrics: Sequence[Accuracy]) -> None:
         self._loss, self._loader, self._metrics = loss, loader, metrics
-        self._step = EvalStep(model)
+        self._step = EvalStep(model, loader.processes)
 
     @property
     def names(self) -> list[str]:
@@ -65,16 +65,17 @@ class Evaluator:
     def run(self) -> Evaluation:
         """Evaluate."""
         self._step.set_train(False)
-        logits, labels, times = [], [], {'data_time': 0.0, 'time': 0.0}
+        logits, times = [], {'data_time': 0.0, 'time': 0.0}
         start = time.perf_counter()
-        for images, batch_labels in self._loader.epoch(0):
+        for images, _ in self._loader.epoch(0):
             times['data_time'] += time.perf_counter() - start
             padded = Tensor(pad_batch(images, self._loader.batch_size))
-            logits.append(self._step(padded).asnumpy()[: len(images)])
-            labels.append(batch_labels)
+            logits.append(self._interleave(self._step(padded).asnumpy(), len(images)))
             times['time'] += time.perf_counter() - start
             start = time.perf_counter()
-        all_logits, all_labels = np.concatenate(logits), np.concatenate(labels)
+        order = self._loader.order(0)
+        all_logits = np.concatenate(logits)[: len(order)]  # without what filled up the shares
+        all_labels = self._loader.dataset.labels[order[: len(all_logits)]].astype(np.int32)
         metrics = {
             name: value for metric in self._metrics for name, value in metric.compute(all_logits, all_labels).items()
         }
@@ -82,3 +83,9 @@ class Evaluator:
         return Evaluation(
             metrics, loss, {name: total / len(logits) for name, total in times.items()}, all_logits, all_labels
         )
+
+    def _interleave(self, gathered: np.ndarray, count: int) -> np.ndarray:
+        """Return the logits of a batch in the order of the data, without those that filled up the batch."""
+        count_all = self._loader.processes.count
+        by_process = gathered.reshape(count_all, -1, gathered.shape[1])[:, :count]
+        return by_process.swapaxes(0, 1).reshape(-1, gathered.shape[1])

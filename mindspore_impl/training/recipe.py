@@ -10,7 +10,7 @@ from mmengine.config import Config
 from shufflenet_zoo.errors import ConfigError
 from shufflenet_zoo.mindspore_impl.config_keys import check_keys, choose, require
 
-# Keys that have no meaning in a single MindSpore process on one device: they may say what they say by default.
+# Keys that mean something to PyTorch's processes and models alone: they may say what they say by default.
 _REFUSED_KEYS = (
     'sync_bn',
     'compile',
@@ -293,8 +293,13 @@ def read_seed(config: Config) -> int:
     return random.SystemRandom().randrange(2**31) if seed is None else int(seed)
 
 
-def scale_lr(config: Config, requested: bool) -> float:
+def scale_lr(config: Config, requested: bool, processes: int) -> float:
     """Return what ``auto_scale_lr`` and the option --auto-scale-lr multiply the learning rate with.
+
+    Args:
+        config: The config.
+        requested: Whether the option is there.
+        processes: How many processes train together; the batch size is that of each.
 
     Raises:
         ConfigError: if the config does not say for which batch size its learning rate is.
@@ -308,7 +313,7 @@ def scale_lr(config: Config, requested: bool) -> float:
             f'--auto-scale-lr: {config.filename} does not say for which batch size its learning rate '
             f'is; add auto_scale_lr=dict(base_batch_size=...)'
         )
-    return config.train_dataloader.batch_size / section['base_batch_size']
+    return processes * config.train_dataloader.batch_size / section['base_batch_size']
 
 
 def _default_hooks(config: Config) -> dict[str, Mapping[str, Any]]:

@@ -26,16 +26,20 @@ class RunLog:
         config: Saved beside the log.
         work_dir: The work directory.
         window_size: Iterations over which losses and times are averaged.
+        is_silent: Whether nothing is written or said, as in the processes beside the main one. Default: False.
     """
 
-    def __init__(self, config: Config, work_dir: str | Path, window_size: int = 10) -> None:
+    def __init__(self, config: Config, work_dir: str | Path, window_size: int = 10, is_silent: bool = False) -> None:
         self.timestamp = time.strftime('%Y%m%d_%H%M%S')
         self.folder = Path(work_dir) / self.timestamp
         self._scalars = self.folder / 'vis_data'
-        self._scalars.mkdir(parents=True, exist_ok=True)
-        config.dump(str(self._scalars / 'config.py'))
-        config.dump(str(Path(work_dir) / Path(config.filename).name))
-        self._logger = _build_logger(self.folder / f'{self.timestamp}.log')
+        self._is_silent = is_silent
+        self._logger = logging.Logger('shufflenet_zoo', logging.INFO)
+        if not is_silent:
+            self._scalars.mkdir(parents=True, exist_ok=True)
+            config.dump(str(self._scalars / 'config.py'))
+            config.dump(str(Path(work_dir) / Path(config.filename).name))
+            _add_handlers(self._logger, self.folder / f'{self.timestamp}.log')
         self._windows: dict[str, deque[float]] = {}
         self._window_size = window_size
         # Enough for a typical time, however long the training.
@@ -61,6 +65,8 @@ class RunLog:
 
     def write_scalars(self, values: Mapping[str, Any], step: int) -> None:
         """Append numbers to scalars.json and to the file of this run."""
+        if self._is_silent:
+            return
         line = json.dumps({**values, 'step': step}) + '\n'
         for name in (f'{self.timestamp}.json', 'scalars.json'):
             with (self._scalars / name).open('a', encoding='utf-8') as file:
@@ -68,7 +74,8 @@ class RunLog:
 
     def write_results(self, values: Mapping[str, float]) -> None:
         """Write the metrics of a test."""
-        (self.folder / f'{self.timestamp}.json').write_text(json.dumps(dict(values)), encoding='utf-8')
+        if not self._is_silent:
+            (self.folder / f'{self.timestamp}.json').write_text(json.dumps(dict(values)), encoding='utf-8')
 
     def close(self) -> None:
         """Close the file."""
@@ -87,12 +94,10 @@ def format_time_left(seconds: float) -> str:
     return str(datetime.timedelta(seconds=int(seconds)))
 
 
-def _build_logger(path: Path) -> logging.Logger:
-    logger = logging.Logger('shufflenet_zoo', logging.INFO)
+def _add_handlers(logger: logging.Logger, path: Path) -> None:
     formatter = logging.Formatter('%(asctime)s - %(message)s', '%m/%d %H:%M:%S')
     file = logging.FileHandler(path, encoding='utf-8')
     raise_errors(file)
     for handler in (logging.StreamHandler(sys.stdout), file):
         handler.setFormatter(formatter)
         logger.addHandler(handler)
-    return logger

@@ -6,6 +6,7 @@ import mindspore as ms
 import numpy as np
 from mindspore import Parameter, Tensor, nn, ops
 
+from shufflenet_zoo.mindspore_impl.processes import ALONE, Gather, Mean, Processes
 from shufflenet_zoo.mindspore_impl.training.loss_scale import LossScale
 from shufflenet_zoo.mindspore_impl.training.optimizers import Optimizer
 
@@ -14,7 +15,7 @@ _CLIP_EPSILON = 1e-6
 
 
 class _Gradients(nn.Cell):
-    """Loss and gradients of a batch.
+    """Loss and gradients of a batch, or their means over the batches of several processes.
 
     Args:
         model: Maps images to logits.
@@ -22,13 +23,22 @@ class _Gradients(nn.Cell):
         parameters: What to derive by.
         with_norm: Whether the norm of the gradients is computed.
         max_norm: The gradients' norm is clipped to it; None leaves them.
+        processes: The processes that train together.
     """
 
     def __init__(
-        self, model: nn.Cell, loss: nn.Cell, parameters: Sequence[Parameter], with_norm: bool, max_norm: float | None
+        self,
+        model: nn.Cell,
+        loss: nn.Cell,
+        parameters: Sequence[Parameter],
+        with_norm: bool,
+        max_norm: float | None,
+        processes: Processes,
     ) -> None:
         super().__init__(auto_prefix=False)
         self.model, self.loss, self.with_norm, self.max_norm = model, loss, with_norm, max_norm
+        shapes = [*(parameter.shape for parameter in parameters), ()]
+        self.mean = Mean(shapes, processes.count) if processes.count > 1 else None
         self.derive = ms.value_and_grad(self.forward, None, ms.ParameterTuple(parameters), has_aux=True)
         self.map = ops.HyperMap()
 
@@ -39,6 +49,9 @@ class _Gradients(nn.Cell):
     def construct(self, images: Tensor, labels: Tensor, scale: Tensor) -> tuple:
         (_, loss), gradients = self.derive(images, labels, scale)
         gradients = self.map(ops.partial(_divide, scale), gradients)
+        if self.mean is not None:
+            means = self.mean(gradients + (loss,))  # noqa: RUF005 - compiled, where nothing is starred
+            gradients, loss = means[:-1], means[-1]
         # Infinite or not a number as soon as one gradient is.
         norm = ops.sqrt(ops.addn(self.map(_square_sum, gradients))) if self.with_norm else Tensor(0.0, ms.float32)
         if self.max_norm is not None:
@@ -76,6 +89,7 @@ class TrainStep:
         optimizer: Updates the model.
         loss_scale: Factor on the loss in mixed precision; None: none.
         max_norm: The gradients' norm is clipped to it; None leaves them.
+        processes: The processes that train together: all take the same step. Default: a single one.
 
     Attributes:
         was_left_out: Whether the last update was left out because the gradients overflowed.
@@ -84,11 +98,17 @@ class TrainStep:
     was_left_out = False
 
     def __init__(
-        self, model: nn.Cell, loss: nn.Cell, optimizer: Optimizer, loss_scale: LossScale | None, max_norm: float | None
+        self,
+        model: nn.Cell,
+        loss: nn.Cell,
+        optimizer: Optimizer,
+        loss_scale: LossScale | None,
+        max_norm: float | None,
+        processes: Processes = ALONE,
     ) -> None:
         self.optimizer, self.loss_scale, self.max_norm = optimizer, loss_scale, max_norm
         with_norm = max_norm is not None or loss_scale is not None
-        self._gradients = _Gradients(model, loss, optimizer.parameters, with_norm, max_norm)
+        self._gradients = _Gradients(model, loss, optimizer.parameters, with_norm, max_norm, processes)
         self.set_train()
 
     def set_train(self) -> None:
@@ -105,7 +125,8 @@ class TrainStep:
             labels: int32 of shape (N,).
 
         Returns:
-            What the log shows: the loss and, where it is clipped, the norm of the gradients.
+            What the log shows: the loss (its mean over the processes) and, where it is clipped, the norm of the
+            gradients.
         """
         scale = self.loss_scale.value if self.loss_scale else 1.0
         loss, norm, gradients = self._gradients(Tensor(images), Tensor(labels), Tensor(scale, ms.float32))
@@ -121,15 +142,17 @@ class TrainStep:
 
 
 class EvalStep(nn.Cell):
-    """The logits of a batch, float32 in mixed precision too.
+    """The logits of a batch, float32 in mixed precision too; of several processes, those of one after the other.
 
     Args:
         model: Maps images to logits.
+        processes: The processes that evaluate together. Default: a single one.
     """
 
-    def __init__(self, model: nn.Cell) -> None:
+    def __init__(self, model: nn.Cell, processes: Processes = ALONE) -> None:
         super().__init__(auto_prefix=False)
         self.model = model
+        self.gather = Gather() if processes.count > 1 else nn.Identity()
 
     def construct(self, images: Tensor) -> Tensor:
-        return self.model(images).astype(ms.float32)
+        return self.gather(self.model(images).astype(ms.float32))

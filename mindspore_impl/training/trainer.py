@@ -2,7 +2,6 @@
 
 import copy
 import math
-import os
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -17,7 +16,7 @@ from mmengine.config import Config
 from scipy.special import softmax
 
 from shufflenet_zoo.atomic import replacing
-from shufflenet_zoo.errors import TrainingError
+from shufflenet_zoo.errors import CheckpointError
 from shufflenet_zoo.jobs.backends import TestOptions, TrainOptions
 from shufflenet_zoo.jobs.datasets import DATALOADERS, check_data
 from shufflenet_zoo.jobs.interruption import STEM, SignalRequest, heeding_signals, stopped_at
@@ -37,6 +36,7 @@ from shufflenet_zoo.mindspore_impl.config_keys import check_keys, require
 from shufflenet_zoo.mindspore_impl.data.datasets import choose_dataset
 from shufflenet_zoo.mindspore_impl.data.loader import DataLoader
 from shufflenet_zoo.mindspore_impl.data.preprocessor import build_preprocessor
+from shufflenet_zoo.mindspore_impl.processes import ALONE, Processes, join
 from shufflenet_zoo.mindspore_impl.training import recipe
 from shufflenet_zoo.mindspore_impl.training.ema import WeightAverage
 from shufflenet_zoo.mindspore_impl.training.evaluation import LOSS, Evaluation, Evaluator
@@ -80,16 +80,19 @@ def train(config: Config, options: TrainOptions) -> None:
         config.val_cfg = config.val_dataloader = config.val_evaluator = None
     _check_data(config, DATALOADERS[:2])
     work_dir = _choose_work_dir(config, options.work_dir)
-    with heeding_signals() as request, attempted_start(config, str(work_dir), owns=True) as attempt:
-        trainer = Trainer(config, options, work_dir)
-        trainer.log = RunLog(config, work_dir, trainer.logging.window_size)
+    processes = join()
+    is_main = processes.is_main
+    with heeding_signals() as request, attempted_start(config, str(work_dir), owns=is_main) as attempt:
+        trainer = Trainer(config, options, work_dir, processes)
+        trainer.log = RunLog(config, work_dir, trainer.logging.window_size, is_silent=not is_main)
         attempt.succeeded = True
         images = {'to train on': len(trainer.loader.dataset)}
         if trainer.evaluator:
             images['to validate'] = trainer.evaluator.num_images
-        trainer.log.say(introduce(config, _count_parameters(trainer.model), images, 'cpu', work_dir))
+        trainer.log.say(introduce(config, _count_parameters(trainer.model), images, _device(processes), work_dir))
         trainer.run(request)
-    report_checkpoint(config, work_dir)
+    if is_main:
+        report_checkpoint(config, work_dir)
 
 
 def test(config: Config, checkpoint: str, options: TestOptions) -> dict[str, float]:
@@ -114,17 +117,18 @@ def test(config: Config, checkpoint: str, options: TestOptions) -> dict[str, flo
     require_sections(config, 'test', ('model', 'test_dataloader', 'test_evaluator'))
     _check_data(config, DATALOADERS[2:])
     work_dir = _choose_work_dir(config, options.work_dir)
+    processes = join()
     with attempted_start(config, str(work_dir)) as attempt:
         precision = recipe.read_precision(config, options.amp)
         recipe.check_top_keys(config)
         _set_up_mindspore(precision.mode, seed=0)
         model, loss = _build_model(config, precision.level if options.amp else 'O0')
         load_weights(model, checkpoint)
-        evaluator = _build_evaluator(config, 'test', model, loss)
-        log = RunLog(config, work_dir)
+        evaluator = _build_evaluator(config, 'test', model, loss, processes)
+        log = RunLog(config, work_dir, is_silent=not processes.is_main)
         attempt.succeeded = True
         images = {'to test': evaluator.num_images}
-        log.say(introduce(config, _count_parameters(model), images, 'cpu', work_dir))
+        log.say(introduce(config, _count_parameters(model), images, _device(processes), work_dir))
         evaluation = evaluator.run()
     log.say(
         f'Epoch(test) [{evaluator.num_batches}/{evaluator.num_batches}]  '
@@ -132,7 +136,7 @@ def test(config: Config, checkpoint: str, options: TestOptions) -> dict[str, flo
     )
     log.write_results({**evaluation.metrics, **evaluation.times})
     log.close()
-    if options.out:
+    if options.out and processes.is_main:
         _write_out(options.out, options.out_item, evaluation)
     return evaluation.metrics
 
@@ -147,6 +151,7 @@ class Trainer:
         config: The config.
         options: Options of the run.
         work_dir: Where checkpoints and logs go.
+        processes: The processes that train together; the main one writes. Default: a single one.
 
     Attributes:
         log: Takes the reports of the run; must be set before it.
@@ -158,30 +163,36 @@ class Trainer:
     log: RunLog
     _lr = 0.0
 
-    def __init__(self, config: Config, options: TrainOptions, work_dir: Path) -> None:
-        self.work_dir = work_dir
+    def __init__(self, config: Config, options: TrainOptions, work_dir: Path, processes: Processes = ALONE) -> None:
+        self.work_dir, self.processes = work_dir, processes
         recipe.check_top_keys(config)
         self.loop = recipe.read_loop(config)
         self.logging = recipe.read_logging(config, self.loop)
         precision = recipe.read_precision(config, options.amp)
         max_norm = recipe.read_clipping(config)
         hooks = recipe.read_hooks(config, self.loop)
-        start = _find_start(config, options.resume, work_dir)
-        self.position, arrays = load_state(start) if start else (Position(recipe.read_seed(config)), {})
+        start = _find_start(config, options.resume, work_dir, processes.is_main)
+        self.position, arrays = self._find_position(config, start)
 
         _set_up_mindspore(precision.mode, self.position.seed)
         self.model, loss = _build_model(config, precision.level)
-        self.loader = _build_loader(config, 'train', self.position.seed)
+        self.loader = _build_loader(config, 'train', self.position.seed, processes)
+        require(
+            self.loader.round_up or processes.count == 1,
+            'train_dataloader.sampler.round_up',
+            self.loader.round_up,
+            'True where several processes train: they need equally many samples',
+        )
         for epoch, (pipeline, key) in hooks.pipelines.items():
             self.loader.switch_pipeline(epoch - 1, pipeline, key)
         self.description = _describe(config, self.loader.dataset.class_names)
         self.epoch_length = len(self.loader)
         self.max_iters = self.loop.length * (self.epoch_length if self.loop.by_epoch else 1)
         has_validation = config.get('val_dataloader') is not None
-        self.evaluator = _build_evaluator(config, 'val', self.model, loss) if has_validation else None
+        self.evaluator = _build_evaluator(config, 'val', self.model, loss, processes) if has_validation else None
         self.saving = recipe.read_saving(config, self.loop, self.evaluator.names if self.evaluator else ())
 
-        lr_factor = recipe.scale_lr(config, options.auto_scale_lr)
+        lr_factor = recipe.scale_lr(config, options.auto_scale_lr, processes.count)
         self.optimizer = build_optimizer(self.model, config.optim_wrapper, lr_factor)
         self.rates = LearningRates(
             config.get('param_scheduler'),
@@ -193,8 +204,22 @@ class Trainer:
         self.average = WeightAverage(self.model, *hooks.average) if hooks.average else None
         scale = precision.loss_scale
         self.loss_scale = None if scale is None else build_loss_scale(scale, 'optim_wrapper.loss_scale')
-        self.step = TrainStep(self.model, loss, self.optimizer, self.loss_scale, max_norm)
+        self.step = TrainStep(self.model, loss, self.optimizer, self.loss_scale, max_norm, processes)
         self._take_start(start, arrays, config.get('load_from'))
+
+    def _find_position(self, config: Config, start: Path | None) -> tuple[Position, dict[str, np.ndarray]]:
+        """Return where the training begins, and the arrays of the checkpoint that it resumes."""
+        count = self.processes.count
+        if not start:
+            return Position(self.processes.agree(recipe.read_seed(config)), processes=count), {}
+        position, arrays = load_state(start)
+        if position.processes != count:
+            raise CheckpointError(
+                f'checkpoint {start} was trained by {position.processes} processes, and there are {count}: their '
+                f'iterations differ; resume with as many, or start from its weights with --cfg-options '
+                f'load_from={start}'
+            )
+        return position, arrays
 
     def _take_start(self, resumed: Path | None, arrays: Mapping[str, np.ndarray], weights: str | None) -> None:
         """Take over an interrupted training, or weights to begin with."""
@@ -260,18 +285,22 @@ class Trainer:
             self.log.record({'data_time': data_time, **values, 'time': time.perf_counter() - start})
             self._report_iteration(rates)
             self._after_iteration()
-            if signum := self._request.signum:
+            if signum := self.processes.agree(self._request.signum):
                 self._stop(signum)
             if self.position.iteration == self.max_iters:
                 return
             start = time.perf_counter()
 
-    def _diverged(self, what: str) -> TrainingError:
+    def _diverged(self, what: str) -> BaseException:
+        if not self.processes.is_main:
+            return SystemExit(2)  # the main process says why
         return diverged(what, self.position.iteration, self._lr, self.work_dir)
 
     def _spoilt_parameter(self) -> str | None:
-        """Return the name of a parameter that is not finite, or None."""
-        return next((p.name for p in self.model.get_parameters() if fault_of(p.name, p.asnumpy())), None)
+        """Return the name of a parameter that is not finite, in whatever process, or None."""
+        name = next((p.name for p in self.model.get_parameters() if fault_of(p.name, p.asnumpy())), None)
+        is_anywhere = self.processes.agree(int(name is not None))
+        return name or ('a parameter of another process' if is_anywhere else None)
 
     def _is_left_out(self) -> bool:
         """Whether the loss scaler left out the iteration because it overflowed, which is no fault."""
@@ -364,10 +393,11 @@ class Trainer:
         if not self.saving.is_better(metric, score, self.position.best.get(metric)):
             return
         path = self.work_dir / f'best_{metric.replace("/", "_")}_{self._name(self.loop.by_epoch)}{SUFFIX}'
-        save_weights(self.model, path, self.description)
-        outdated = self.position.best_file.get(metric)
-        if outdated and outdated != path.name:
-            remove_checkpoint(self.work_dir / outdated)
+        if self.processes.is_main:
+            save_weights(self.model, path, self.description)
+            outdated = self.position.best_file.get(metric)
+            if outdated and outdated != path.name:
+                remove_checkpoint(self.work_dir / outdated)
         self.position.best[metric], self.position.best_file[metric] = score, path.name
         self.log.say(f'best {metric} so far, {score:.4f}: saved as {path.name}')
 
@@ -377,17 +407,21 @@ class Trainer:
         kept = [*(name for name in self.position.kept if name != path.name), path.name]
         outdated = kept[: -self.saving.max_keep] if self.saving.max_keep > 0 else []
         self.position.kept = kept[len(outdated) :]
+        if not self.processes.is_main:
+            return
         self._write(path)
         # A moment at which the training was stopped lies behind.
         for name in (*outdated, _MOMENT):
             remove_checkpoint(self.work_dir / name)
 
     def _stop(self, signum: int) -> NoReturn:
-        """Save the moment, then end."""
+        """Save the moment, then end; processes that only wait do so until it is saved."""
         path = self.work_dir / _MOMENT
-        self._write(path)
+        if self.processes.is_main:
+            self._write(path)
+        self.processes.agree(0)
         self.log.close()
-        raise stopped_at(signum, self.position.iteration, path)
+        raise stopped_at(signum, self.position.iteration, path if self.processes.is_main else None)
 
     def _write(self, path: Path) -> None:
         """Write a checkpoint, then note it."""
@@ -413,9 +447,7 @@ def _describe(config: Config, class_names: Sequence[str]) -> Description | None:
 
 
 def _check_options(launcher: str, device: str | None) -> None:
-    require(launcher == 'none', '--launcher', launcher, "'none': it trains in one process")
-    processes = os.environ.get('MS_WORKER_NUM', '1')  # set by msrun
-    require(processes == '1', 'msrun --worker_num', processes, '1: it trains in one process')
+    require(launcher == 'none', '--launcher', launcher, 'left out: msrun starts several processes')
     require(device in (None, 'cpu'), '--device', device, "'cpu'")
 
 
@@ -432,14 +464,14 @@ def _choose_work_dir(config: Config, requested: str | None) -> Path:
     return Path(chosen if requested or config.get('work_dir') else f'{chosen}{_WORK_DIR_SUFFIX}')
 
 
-def _find_start(config: Config, resume: str | None, work_dir: Path) -> Path | None:
+def _find_start(config: Config, resume: str | None, work_dir: Path, is_main: bool) -> Path | None:
     """Return the checkpoint to resume, or None."""
     if resume is None and config.get('resume'):
         resume = config.get('load_from') or 'auto'
     if resume != 'auto':
         return Path(resume) if resume else None
     found = latest_checkpoint(work_dir)
-    if found is None:
+    if found is None and is_main:
         print(f'no checkpoint in {work_dir} yet: training from the beginning')
     return found
 
@@ -460,17 +492,23 @@ def _count_parameters(model: nn.Cell) -> int:
     return sum(parameter.size for parameter in model.trainable_params())
 
 
-def _build_loader(config: Config, split: str, seed: int) -> DataLoader:
+def _device(processes: Processes) -> str:
+    """Return on what a run computes, in words."""
+    device = ms.get_context('device_target').lower()
+    return device if processes.count == 1 else f'{device}, {processes.count} processes'
+
+
+def _build_loader(config: Config, split: str, seed: int, processes: Processes) -> DataLoader:
     key = f'{split}_dataloader'
-    return DataLoader(config[key], key, build_preprocessor(config), config.model.head.num_classes, seed)
+    return DataLoader(config[key], key, build_preprocessor(config), config.model.head.num_classes, seed, processes)
 
 
-def _build_evaluator(config: Config, split: str, model: nn.Cell, loss: nn.Cell) -> Evaluator:
+def _build_evaluator(config: Config, split: str, model: nn.Cell, loss: nn.Cell, processes: Processes) -> Evaluator:
     """Build the evaluator of the 'val' or 'test' data."""
     section = config.get(f'{split}_cfg') or {}
     check_keys(section, f'{split}_cfg', ('fp16',))
     require(not section.get('fp16'), f'{split}_cfg.fp16', section.get('fp16'), 'False; --amp decides the precision')
-    loader = _build_loader(config, split, seed=0)
+    loader = _build_loader(config, split, 0, processes)
     metrics = build_evaluator(config[f'{split}_evaluator'], f'{split}_evaluator', config.model.head.num_classes)
     return Evaluator(model, loss, loader, metrics)
 

@@ -33,6 +33,7 @@ class Position:
         kept: Files of the checkpoints that are kept, the oldest first.
         average_steps: Updates of the weights' average.
         loss_scale: State of the loss scaling.
+        processes: How many processes train together, which decides what an iteration is.
     """
 
     seed: int
@@ -42,6 +43,7 @@ class Position:
     kept: list[str] = field(default_factory=list)
     average_steps: int = 0
     loss_scale: dict[str, float] = field(default_factory=dict)
+    processes: int = 1
 
 
 def state_path(checkpoint: str | Path) -> Path:

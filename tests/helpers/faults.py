@@ -49,6 +49,24 @@ def torchrun() -> list[str]:
     return [sys.executable, *launcher]
 
 
+def msrun() -> list[str]:
+    """Return the beginning of a command line that starts two processes of MindSpore; a script must follow."""
+    launcher = str(Path(sys.executable).with_name('msrun'))
+    workers = ['--worker_num=2', '--local_worker_num=2', f'--master_port={free_port()}']
+    return [launcher, *workers, '--log_dir=logs', '--join=True']
+
+
+def worker_of(launcher: subprocess.Popen, rank: int) -> int:
+    """Return the process id of one of msrun's workers."""
+    children = Path(f'/proc/{launcher.pid}/task/{launcher.pid}/children').read_text().split()
+    for child in children:
+        said = Path(f'/proc/{child}/environ').read_text().split('\0')
+        is_log = 'tail' in Path(f'/proc/{child}/cmdline').read_text().split('\0')[0]
+        if {'MS_ROLE=MS_WORKER', f'MS_NODE_ID={rank}'} <= set(said) and not is_log:
+            return int(child)
+    raise AssertionError(f'msrun has no worker {rank}')
+
+
 def free_port() -> int:
     """Return a port that nothing listens on."""
     with socket.socket() as probe:
@@ -60,6 +78,7 @@ def environment(**extra: str) -> dict[str, str]:
     """Return the environment of such a command."""
     return {
         **os.environ,
+        'PATH': f'{Path(sys.executable).parent}:{os.environ["PATH"]}',  # where msrun looks for python
         'OMP_NUM_THREADS': '1',
         'CUDA_VISIBLE_DEVICES': '-1',
         'PYTHONPATH': str(ROOT / 'tests'),

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from shufflenet_zoo.mindspore_impl.data.sampler import epoch_order, randperm
+from shufflenet_zoo.mindspore_impl.data.sampler import epoch_order, randperm, share
 
 
 @pytest.mark.parametrize('seed', [0, 1, 12345, 2**31 - 1, 2**32 + 7])
@@ -28,3 +28,14 @@ def test_order_equals_mmengines_default_sampler(shuffle, epoch):
     sampler = DefaultSampler(range(101), shuffle=shuffle, seed=5)
     sampler.set_epoch(epoch)
     assert epoch_order(101, shuffle, 5, epoch).tolist() == list(sampler)
+
+
+@pytest.mark.parametrize(('length', 'count'), [(101, 2), (7, 8), (96, 3)])
+def test_shares_equal_mmengines(length, count, monkeypatch):
+    pytest.importorskip('torch')
+    from mmengine.dataset import sampler as mmengine
+
+    for rank in range(count):
+        monkeypatch.setattr(mmengine, 'get_dist_info', lambda: (rank, count))  # noqa: B023 - called in this turn
+        expected = list(mmengine.DefaultSampler(range(length), seed=5))
+        assert share(epoch_order(length, True, 5, 0), rank, count).tolist() == expected

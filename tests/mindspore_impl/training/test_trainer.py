@@ -360,6 +360,17 @@ def test_options_that_cannot_be_honoured_are_refused(options):
             trainer.test(_config(), 'any.ckpt', TestOptions(**options))
 
 
+@pytest.mark.parametrize(
+    ('variable', 'launcher'),
+    [('OMPI_COMM_WORLD_SIZE', 'mpirun'), ('WORLD_SIZE', 'torchrun'), ('RANK_SIZE', 'a rank table')],
+)
+def test_launchers_other_than_msrun_are_refused(variable, launcher, monkeypatch):
+    monkeypatch.setenv(variable, '2')
+    with pytest.raises(ConfigError, match=f'started by {launcher} .*start them by msrun'):
+        _train()
+    assert not Path('work').exists()
+
+
 def _break_data(kind):
     return {
         'missing': "dataset.update(type='CustomDataset', data_root='/nowhere')\ndataset.pop('split')\n",
