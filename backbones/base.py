@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from shufflenet_zoo.arch import STEM_OUTPUT, Architecture, V1Unit, V2Unit
+from shufflenet_zoo.arch.units import check_flags
 from shufflenet_zoo.backbones.checkpointing import run_checkpointed
 from shufflenet_zoo.backbones.layers import LayerConfig, max_pool
 from shufflenet_zoo.backbones.loading import load_pretrained
@@ -105,6 +106,7 @@ class ShuffleNet(BaseModule):
         with_cp: bool,
         init_cfg: dict[str, Any] | list[dict[str, Any]] | None,
     ) -> None:
+        check_flags(norm_eval=norm_eval, with_cp=with_cp)
         super().__init__(init_cfg)
         self.architecture = architecture
         self.plan = plan = architecture.plan_with(out_indices, frozen_stages)
@@ -149,7 +151,8 @@ class ShuffleNet(BaseModule):
 
         Returns:
             One feature map of shape (N, out_channels[i], ceil(H / out_strides[i]), ceil(W / out_strides[i])) for
-            every item of out_indices, in the order of the layers.
+            every item of out_indices, in the order of the layers; with pool_padding='ceil', whose pool leaves out the
+            last of an odd number of rows or columns, H and W count as if these were not there.
 
         Raises:
             ArgumentError: if the channels are not in_channels or a side is below the largest requested stride.

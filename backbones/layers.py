@@ -1,6 +1,7 @@
 """Layers that both versions share: convolutions from a plan, channel shuffle, pools, squeeze-and-excitation."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +14,9 @@ from torch import Tensor, nn
 from shufflenet_zoo.arch import Conv
 from shufflenet_zoo.backbones.tracing import stores_pixels
 from shufflenet_zoo.errors import ArgumentError
+
+# What mmcv registers beside the layers for images.
+_OTHER_DIMENSIONS = (nn.Conv1d, nn.Conv3d, nn.BatchNorm1d, nn.BatchNorm3d, nn.InstanceNorm1d, nn.InstanceNorm3d)
 
 
 @dataclass(frozen=True)
@@ -51,6 +55,8 @@ class LayerConfig:
                 raise ArgumentError(
                     f"{name} type {kind!r} normalises over pixels too, whose number it must know; use 'mmpretrain.LN2d'"
                 )
+            if layer in _OTHER_DIMENSIONS:
+                raise ArgumentError(f'{name} type {kind!r} takes no images; use {examples}')
 
     def conv(self, conv: Conv) -> ConvModule:
         """Build the convolution of a plan, with its normalisation and activation."""
@@ -60,22 +66,35 @@ class LayerConfig:
                 f'norm_cfg num_groups={norm_cfg["num_groups"]} does not divide a convolution of '
                 f'{conv.out_channels} channels'
             )
-        return ConvModule(
-            conv.in_channels,
-            conv.out_channels,
-            conv.kernel_size,
-            stride=conv.stride,
-            padding=conv.padding,
-            dilation=conv.dilation,
-            groups=conv.groups,
-            conv_cfg=self.conv_cfg,
-            norm_cfg=norm_cfg,
-            act_cfg=self.act_cfg if conv.act else None,
-        )
+        with self._blamed():
+            return ConvModule(
+                conv.in_channels,
+                conv.out_channels,
+                conv.kernel_size,
+                stride=conv.stride,
+                padding=conv.padding,
+                dilation=conv.dilation,
+                groups=conv.groups,
+                conv_cfg=self.conv_cfg,
+                norm_cfg=norm_cfg,
+                act_cfg=self.act_cfg if conv.act else None,
+            )
 
     def act(self) -> nn.Module:
         """Build an activation of its own."""
-        return build_activation_layer(self.act_cfg) if self.act_cfg else nn.Identity()
+        with self._blamed():
+            return build_activation_layer(self.act_cfg) if self.act_cfg else nn.Identity()
+
+    @contextmanager
+    def _blamed(self) -> Iterator[None]:
+        """Name the config dicts in whatever a layer's class raises at arguments that it does not take."""
+        try:
+            yield
+        except Exception as error:
+            raise ArgumentError(
+                f'no layer can be built of conv_cfg={self.conv_cfg}, norm_cfg={self.norm_cfg} and '
+                f'act_cfg={self.act_cfg}: {type(error).__name__}: {error}'
+            ) from error
 
 
 def channel_shuffle(x: Tensor, rows: int, pixelwise: bool = False) -> Tensor:

@@ -7,6 +7,7 @@ from typing import Any
 from mindspore import Tensor, nn, ops
 
 from shufflenet_zoo.arch import STEM_OUTPUT, Architecture, V1Unit, V2Unit
+from shufflenet_zoo.arch.units import check_flags
 from shufflenet_zoo.errors import ArgumentError
 from shufflenet_zoo.mindspore_impl.checkpoint import load_weights
 from shufflenet_zoo.mindspore_impl.layers import LayerConfig, MaxPool
@@ -77,6 +78,7 @@ class ShuffleNet(nn.Cell):
         with_cp: bool,
         init_cfg: dict[str, Any] | None,
     ) -> None:
+        check_flags(norm_eval=norm_eval, with_cp=with_cp)
         super().__init__()
         self.architecture = architecture
         self.plan = plan = architecture.plan_with(out_indices, frozen_stages)
@@ -123,7 +125,8 @@ class ShuffleNet(nn.Cell):
 
         Returns:
             One feature map of shape (N, out_channels[i], ceil(H / out_strides[i]), ceil(W / out_strides[i])) for
-            every item of out_indices, in the order of the layers.
+            every item of out_indices, in the order of the layers; with pool_padding='ceil', whose pool leaves out the
+            last of an odd number of rows or columns, H and W count as if these were not there.
 
         Raises:
             ArgumentError: if the channels are not in_channels or a side is below the largest requested stride.

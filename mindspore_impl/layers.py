@@ -11,6 +11,7 @@ from mindspore.common.initializer import Normal, initializer
 
 from shufflenet_zoo.arch import Conv
 from shufflenet_zoo.arch.channels import interleave
+from shufflenet_zoo.arch.units import check_positive
 from shufflenet_zoo.errors import ArgumentError
 
 # Scopes that may stand before a layer's type, because OpenMMLab's registries resolve them.
@@ -99,7 +100,7 @@ def _resolve(argument: str, cfg: Mapping[str, Any], layers: Mapping[str, _Layer]
         raise ArgumentError(f'{argument} must have a type, one of {", ".join(layers)}; got {cfg}')
     kind = cfg['type']
     scope, _, name = kind.rpartition('.') if isinstance(kind, str) else ('', '', kind)
-    if name not in layers or (scope and scope not in _SCOPES):
+    if not isinstance(name, str) or name not in layers or (scope and scope not in _SCOPES):
         raise ArgumentError(
             f'{argument} must have a type that MindSpore can build, one of {", ".join(layers)}; got {kind!r}'
         )
@@ -167,11 +168,12 @@ class LayerConfig:
         layer, arguments = _resolve('norm_cfg', self.norm_cfg, _NORMS)
         requires_grad = arguments.pop('requires_grad', True)
         num_groups = arguments.get('num_groups', 1)
+        check_positive('norm_cfg num_groups', num_groups)
         if channels % num_groups:
             raise ArgumentError(
                 f'norm_cfg num_groups={num_groups} does not divide a convolution of {channels} channels'
             )
-        norm = layer.build(channels, **{'eps': 1e-5, **arguments})
+        norm = _build('norm_cfg', self.norm_cfg, layer, channels, **{'eps': 1e-5, **arguments})
         norm.beta.set_data(initializer(INITIAL_NORM_BIAS, norm.beta.shape, norm.beta.dtype))
         for parameter in (norm.gamma, norm.beta):
             parameter.requires_grad = requires_grad
@@ -182,7 +184,15 @@ class LayerConfig:
         if self.act_cfg is None:
             return nn.Identity()
         layer, arguments = _resolve('act_cfg', self.act_cfg, _ACTS)
-        return layer.build(**arguments)
+        return _build('act_cfg', self.act_cfg, layer, **arguments)
+
+
+def _build(argument: str, cfg: Mapping[str, Any], layer: _Layer, *args: Any, **kwargs: Any) -> nn.Cell:
+    """Build a layer; name the config in whatever MindSpore raises at values that it does not take."""
+    try:
+        return layer.build(*args, **kwargs)
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise ArgumentError(f'{argument}={dict(cfg)} cannot be built: {error}') from error
 
 
 class ConvModule(nn.Cell):

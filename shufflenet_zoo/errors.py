@@ -10,6 +10,10 @@ _NAMES_SHOWN = 3
 class ShuffleNetZooError(Exception):
     """Base of every error that the user can mend; the command lines print it and exit with status 2."""
 
+    def __init__(self, message: str) -> None:
+        # What it quotes of the user's, such as an array, may have several lines.
+        super().__init__(' '.join(line.strip() for line in message.splitlines()))
+
 
 class ArgumentError(ShuffleNetZooError, ValueError, AssertionError):
     """An argument of a network has a value that cannot be built.

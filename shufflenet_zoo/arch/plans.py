@@ -21,8 +21,9 @@ from shufflenet_zoo.arch.units import (
     Conv,
     V1Unit,
     V2Unit,
+    check_channels,
     check_choice,
-    check_positive,
+    check_flags,
 )
 from shufflenet_zoo.errors import ArgumentError
 
@@ -30,6 +31,8 @@ from shufflenet_zoo.errors import ArgumentError
 V1_STAGE2_CHANNELS = {1: 144, 2: 200, 3: 240, 4: 272, 8: 384}
 # V1 Tables 2 and 5, and 0.75: the widths that have names; any other can be built.
 V1_WIDTHS = (0.25, 0.5, 0.75, 1.0, 1.5, 2.0)
+# The widest that fits into memory; what is wider is a typo.
+V1_WIDEST = 32
 V1_REPEATS = (4, 8, 4)
 V1_STEM_CHANNELS = 24
 # Stem channels of megvii's published V1 weights, by (groups, width).
@@ -200,6 +203,8 @@ def plan_v1(
     is_number = isinstance(widen_factor, Real) and not isinstance(widen_factor, bool)
     if not is_number or not 0 < widen_factor < math.inf:
         raise ArgumentError(f'widen_factor must be a positive number, got {widen_factor!r}')
+    if widen_factor > V1_WIDEST:
+        raise ArgumentError(f'widen_factor must be at most {V1_WIDEST}, got {widen_factor!r}')
     if pool_padding != 'symmetric' and output_stride not in (None, 8 if small_stem else 32):
         raise ArgumentError(
             f"output_stride={output_stride} of V1 needs pool_padding='symmetric', got {pool_padding!r}: "
@@ -278,6 +283,7 @@ def plan_v2(
     """
     check_choice('widen_factor', widen_factor, tuple(V2_CHANNELS))
     check_choice('depth', depth, (None, *V2_DEEP))
+    check_flags(se=se, residual=residual, extra_depthwise=extra_depthwise)
     stem_channels, repeats, stage_strides = V2_STEM_CHANNELS, V2_REPEATS, (2, 2, 2)
     *channels, published_last = V2_CHANNELS[widen_factor]
     if depth is not None:
@@ -286,7 +292,7 @@ def plan_v2(
         stem_channels, channels, repeats, published_last = V2_DEEP[depth]
         stage_strides = (1, 2, 2, 2)
     if last_channels is not None:
-        check_positive('last_channels', last_channels)
+        check_channels('last_channels', last_channels)
     stem = _stem(in_channels, stem_channels, small_stem, pool_padding)
 
     def unit(inputs: int, outputs: int, stage: int, index: int, stride: int, dilation: int) -> V2Unit:
@@ -343,7 +349,8 @@ def _make_divisible(value: float, divisor: int, min_ratio: float = 0.9) -> int:
 
 
 def _stem(in_channels: int, channels: Sequence[int], small: bool, pool_padding: str) -> Stem:
-    check_positive('in_channels', in_channels)
+    check_channels('in_channels', in_channels)
+    check_flags(small_stem=small)
     check_choice('pool_padding', pool_padding, POOL_PADDINGS)
     if channels[0] < 1:
         raise ArgumentError(f'the stem would have {channels[0]} channels; use a larger widen_factor')

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from numbers import Integral, Real
 from typing import Any
 
+import numpy as np
+
 from shufflenet_zoo.errors import ArgumentError
 
 # The bottleneck of a V1 unit has a quarter of its output channels (Section 3.2).
@@ -15,6 +17,8 @@ V1_BOTTLENECK_RATIO = 4
 V1_SHUFFLE_ORDERS = ('paper', 'megvii', 'none')
 V2_DOWN_UNITS = ('halves', 'keep')
 V2_SHUFFLES = ('interleave', 'even_odd')
+# What no layer's channels exceed; a typo would ask for more memory than there is.
+MOST_CHANNELS = 2**16
 POOL_PADDINGS = ('symmetric', 'same', 'ceil')
 
 
@@ -279,3 +283,17 @@ def check_positive(name: str, value: Any) -> None:
     """Raise an ArgumentError unless an argument is a positive integer."""
     if isinstance(value, bool) or not isinstance(value, Integral) or value < 1:
         raise ArgumentError(f'{name} must be a positive integer, got {value!r}')
+
+
+def check_channels(name: str, value: Any) -> None:
+    """Raise an ArgumentError unless an argument is a number of channels that memory can hold."""
+    check_positive(name, value)
+    if value > MOST_CHANNELS:
+        raise ArgumentError(f'{name} must be at most {MOST_CHANNELS}, got {value}')
+
+
+def check_flags(**flags: Any) -> None:
+    """Raise an ArgumentError unless arguments are True or False: every other value is true or false by accident."""
+    for name, value in flags.items():
+        if not isinstance(value, (bool, np.bool_)):
+            raise ArgumentError(f'{name} must be True or False, got {value!r}')

@@ -15,7 +15,10 @@ from mmengine.config import Config, DictAction
 from shufflenet_zoo.arch import SCOPE, feature_channels
 from shufflenet_zoo.arch.architecture import family_of
 from shufflenet_zoo.errors import ArgumentError, ConfigError
+from shufflenet_zoo.jobs.data_config import SUFFIXES as DATA_SUFFIXES
+from shufflenet_zoo.jobs.data_config import read_data_config
 from shufflenet_zoo.jobs.datasets import DATALOADERS, as_list, use_data
+from shufflenet_zoo.jobs.sections import check_sections
 from shufflenet_zoo.jobs.shipped import find_config
 from shufflenet_zoo.jobs.typos import find_typo
 
@@ -66,7 +69,7 @@ def load_config(path: str | Path, overrides: Mapping[str, Any] | None = None, da
     """Read a config file, apply overrides and fill in the channels that are 'auto'.
 
     Args:
-        path: The config file, or the name of a shipped config.
+        path: The config file, in Python, JSON or YAML, or the name of a shipped config.
         overrides: Values by dotted key, as in ``{'train_cfg.max_epochs': 3}``; they replace the file's.
         data: The folder of the data, in place of that in the file. Default: None, the file's.
 
@@ -79,13 +82,33 @@ def load_config(path: str | Path, overrides: Mapping[str, Any] | None = None, da
         with warnings.catch_warnings():
             # mmengine looks up mmdet::... bases with it.
             warnings.filterwarnings('ignore', message='.*pkg_resources')
-            config = Config.fromfile(path)
+            config = read_data_config(path) if path.suffix in DATA_SUFFIXES else Config.fromfile(path)
+    except ConfigError:
+        raise
     except Exception as error:  # a config is code: whatever it raises is the config's fault
         raise ConfigError(f'config file {path} cannot be read: {type(error).__name__}: {one_line(error)}') from error
+    return complete(config, overrides, data)
+
+
+def complete(config: Config, overrides: Mapping[str, Any] | None = None, data: str | None = None) -> Config:
+    """Check the sections of a config as it was read, apply overrides and fill in the channels that are 'auto'.
+
+    Args:
+        config: It is changed.
+        overrides: As of ``load_config``.
+        data: As of ``load_config``.
+
+    Raises:
+        ConfigError: if a section is none, or an override does not fit.
+        DataError: if there is no such folder of data.
+    """
     _leave_scope(config._cfg_dict)
+    check_sections(config)
     if data is not None:
         use_data(config, data)
-    _apply_overrides(config, overrides or {})
+    if overrides:
+        _apply_overrides(config, overrides)
+        check_sections(config)
     fill_channels(config)
     return config
 

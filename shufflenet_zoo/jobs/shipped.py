@@ -25,6 +25,11 @@ def list_configs() -> list[str]:
     return sorted(path.with_suffix('').as_posix() for path in paths if _BASES not in path.parts)
 
 
+def shipped_path(name: str) -> Path:
+    """Return the file of a shipped config, by its name with all its folders."""
+    return configs_folder() / f'{name}{SUFFIX}'
+
+
 def find_config(name: str | Path, others: Iterable[str] = ()) -> Path:
     """Return the config file that a user means.
 
@@ -47,7 +52,7 @@ def find_config(name: str | Path, others: Iterable[str] = ()) -> Path:
         if len(found) > 1:
             raise ConfigError(f'several configs are called {name}: {", ".join(found)}; name one with its folder')
         if found:
-            return configs_folder() / f'{found[0]}{SUFFIX}'
+            return shipped_path(found[0])
     names = dict.fromkeys([*others, *(one.rpartition('/')[2] for one in known)])
     hint = did_you_mean(path.name.removesuffix(SUFFIX), names)
     raise ConfigError(

@@ -170,10 +170,9 @@ def _set_dataloader_defaults(config: Config, fields: tuple[str, ...], pin_memory
             continue
         if config.get('default_scope') == 'mmpretrain':
             loader.setdefault('collate_fn', {'type': 'default_collate'})
-        loader.setdefault('pin_memory', pin_memory)
-        loader.pin_memory &= pin_memory
-        loader.setdefault('persistent_workers', persistent)
-        loader.persistent_workers &= persistent and loader.get('num_workers', 0) > 0
+        has_workers = bool(loader.get('num_workers'))
+        loader.pin_memory = loader.get('pin_memory', True) and pin_memory
+        loader.persistent_workers = loader.get('persistent_workers', True) and persistent and has_workers
 
 
 def _make_saving_safe(config: Config) -> None:
