@@ -3,6 +3,8 @@
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from shufflenet_zoo.benchmark.guidelines import BASELINES, NETWORKS
+
 IMAGE_SIZE = 224
 NUM_CLASSES = 1000
 # Side of the images that detectors get.
@@ -14,6 +16,7 @@ PROCESSES = {
     'onnxruntime': ('onnxruntime', 'onnxruntime-int8'),
     'openvino': ('openvino', 'openvino-int8'),
     'training': ('training', 'training-compiled', 'training-bfloat16'),
+    'guidelines': ('guidelines-eager', 'guidelines-openvino'),
     'mindspore': ('mindspore', 'mindspore-training'),
     'mindspore-as-installed': ('mindspore-as-installed',),
     'detection': ('detector-features', 'detector-training'),
@@ -203,6 +206,13 @@ _TABLE = (
         (4,),
         'retinanet/shufflenet_v2 detector-training',
         'retinanet/resnet50 detector-training',
+    ),
+    *(
+        (f'{network} / {baseline}, {engine}', (1,), f'{network} guidelines-{engine}', f'{baseline} guidelines-{engine}')
+        for engine in ('eager', 'openvino')
+        for baseline in BASELINES
+        for network in NETWORKS
+        if network[:2] == baseline[:2] and network != baseline
     ),
 )
 

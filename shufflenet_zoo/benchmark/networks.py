@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
+from shufflenet_zoo.benchmark import guidelines
 from shufflenet_zoo.benchmark.cases import NUM_CLASSES
 
 # Our networks as named variants.
@@ -93,6 +94,7 @@ TORCH = {
     'pytorchcv/v2': _pytorchcv('shufflenetv2_w1'),
     'timm/tf_efficientnet_lite0': _timm('tf_efficientnet_lite0'),
     'timm/mobilenetv4_conv_small': _timm('mobilenetv4_conv_small'),
+    **guidelines.NETWORKS,
 }
 MINDSPORE = {
     **{network: _ours_mindspore(name) for network, name in OURS.items()},

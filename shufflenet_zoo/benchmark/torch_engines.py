@@ -39,7 +39,7 @@ def prepare(case: Case, threads: int) -> Run:
         from shufflenet_zoo.backbones import to_deploy
 
         model = to_deploy(model)
-    return _ENGINES[case.engine](model, images, threads)
+    return _ENGINES[case.engine.removeprefix('guidelines-')](model, images, threads)
 
 
 def randomise(model: nn.Module) -> nn.Module:

@@ -5,6 +5,8 @@ import subprocess
 import sys
 
 import pytest
+import torch
+from torch.utils.flop_counter import FlopCounterMode
 
 from shufflenet_zoo.benchmark import measure, report, roofline
 from shufflenet_zoo.benchmark.cases import (
@@ -16,6 +18,7 @@ from shufflenet_zoo.benchmark.cases import (
     Ratio,
 )
 from shufflenet_zoo.benchmark.detection_engines import BACKBONES as DETECTORS
+from shufflenet_zoo.benchmark.guidelines import BASELINES, NETWORKS
 from shufflenet_zoo.benchmark.networks import MINDSPORE, TORCH
 from shufflenet_zoo.errors import BenchmarkError
 
@@ -161,3 +164,17 @@ def test_engines_print_nothing_into_the_answer():
         env=measure.os.environ | {'BENCHMARK_START': '0'},
     )
     assert set(json.loads(worker.stdout)) == {'seconds', 'peak_mib'}
+
+
+@pytest.mark.parametrize('baseline', BASELINES)
+def test_networks_of_a_guideline_have_equal_arithmetic(baseline):
+    def count(name):
+        with torch.device('meta'), FlopCounterMode(display=False) as counter:
+            stem, *blocks = NETWORKS[name]()
+            x = torch.empty(1, stem.out_channels, 56, 56)
+            for block in blocks:
+                x = block(x)
+        return counter.get_total_flops()
+
+    for name in (name for name in NETWORKS if name[:2] == baseline[:2]):
+        assert count(name) == pytest.approx(count(baseline), rel=0.06), name
