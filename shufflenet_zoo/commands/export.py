@@ -81,7 +81,7 @@ def main() -> None:
         ),
     )
     if args.deploy:
-        print(f'form: {"the deploy form" if exported.deployed else "as trained, which is faster in this format"}')
+        print(f'form: {"the deploy form" if exported.deployed else "as trained, which suits this format better"}')
     if exported.accuracies:
         before, after = exported.accuracies
         print(
@@ -99,5 +99,6 @@ def main() -> None:
         print(f'largest difference from the live model: {exported.difference:.1e} of the largest logit')
     if exported.default:
         precision, difference = exported.default
-        print(f'in {precision}, which the runtime chooses by itself on this CPU: {difference:.1e}')
+        shown = f'{1 - difference:.2%} of the boxes are found again' if exported.boxes else f'{difference:.1e}'
+        print(f'in {precision}, which the runtime chooses by itself on this CPU: {shown}')
     print(f'written: {exported.path}')

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 
 from shufflenet_zoo.data.images import resize
+from shufflenet_zoo.deployed.decoding import decode
 from shufflenet_zoo.deployed.images import normalise, read_pixels
 from shufflenet_zoo.deployed.metadata import DetectorMetadata, Loaded
 from shufflenet_zoo.jobs.predictions import Finding
@@ -54,7 +55,12 @@ class Detector:
 
     def run(self, images: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Return boxes (N, 4) in pixels of a prepared image, their scores (N,) and their classes (N,)."""
-        return self._run(images)
+        found = self._run(images)
+        said = self.metadata
+        if said.decoding is None:
+            return found
+        outputs, codes = found
+        return decode(outputs[0], codes[0], said.decoding, said.input_size)
 
     def prepare(self, image: Any) -> np.ndarray:
         """Return an image as the file takes it: float32 of shape (1, 3, height, width)."""

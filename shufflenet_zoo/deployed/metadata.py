@@ -2,15 +2,19 @@
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import numpy as np
+
+from shufflenet_zoo.deployed.decoding import Decoding
 
 INPUT_NAME, OUTPUT_NAME = 'images', 'logits'
 # By OpenVINO's names, whose files alone can ask for one.
 PRECISION_HINTS = ('f32', 'bf16')
 DETECTOR_OUTPUTS = ('boxes', 'scores', 'labels')
+# Of a detector without decoding: (1, priors, classes) and (1, priors, 4).
+HEAD_OUTPUTS = ('class_outputs', 'box_codes')
 
 
 @dataclass(frozen=True)
@@ -69,11 +73,19 @@ class DetectorMetadata(Metadata):
         keep_ratio: Whether an image is resized in proportion until it fits, and filled up at the right and the bottom,
             rather than stretched. Default: True.
         padding: Grey level that it is filled up with before it is normalised. Default: None, zeros after that.
+        decoding: How what the file computes becomes boxes. Default: None, it computes boxes.
     """
 
     task: str = 'detection'
     keep_ratio: bool = True
     padding: int | None = None
+    decoding: Decoding | None = None
+
+    @classmethod
+    def from_texts(cls, texts: Mapping[str, str]) -> 'DetectorMetadata':
+        """Read what ``as_texts`` wrote."""
+        said = super().from_texts(texts)
+        return said if said.decoding is None else replace(said, decoding=Decoding.from_values(said.decoding))
 
 
 def read_metadata(texts: Mapping[str, str]) -> Metadata:
@@ -85,12 +97,20 @@ def read_metadata(texts: Mapping[str, str]) -> Metadata:
     return (DetectorMetadata if 'task' in texts else Metadata).from_texts(texts)
 
 
+def output_names(texts: Mapping[str, str]) -> tuple[str, ...]:
+    """Return the names of what a file computes, by what it says about itself."""
+    if 'task' not in texts:
+        return (OUTPUT_NAME,)
+    return DETECTOR_OUTPUTS if json.loads(texts['decoding']) is None else HEAD_OUTPUTS
+
+
 @dataclass(frozen=True)
 class Loaded:
     """An exported file in its own runtime.
 
     Attributes:
-        run: Computes logits from normalised images, both float32; of a detector boxes, scores and labels of one image.
+        run: Computes logits from normalised images, both float32; of a detector boxes, scores and labels of one image,
+            or where the file has no decoding, what that takes.
         texts: The metadata that the file holds.
         default: The precision that the runtime computes in unless it is told, 'bf16', and what computes in it. Default:
             None, it is the one of ``run``, or the file asks for one.

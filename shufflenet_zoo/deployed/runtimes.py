@@ -6,13 +6,14 @@ All compute in float32 what is not quantized, whatever they would choose on the 
 import json
 import os
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import numpy as np
 
-from shufflenet_zoo.deployed.metadata import INPUT_NAME, OUTPUT_NAME, Loaded
+from shufflenet_zoo.deployed.metadata import INPUT_NAME, Loaded, output_names
 from shufflenet_zoo.deployed.quiet import quiet
 
 # The part of OpenVINO's runtime info that is ours.
@@ -20,6 +21,8 @@ OPENVINO_SECTION = 'shufflenet_zoo'
 _HINT = 'INFERENCE_PRECISION_HINT'
 # The file with our metadata in the archive that a .tflite file may end with.
 LITERT_METADATA = 'shufflenet_zoo.json'
+# The logits, or what a detector computes.
+Outputs = np.ndarray | tuple[np.ndarray, ...]
 
 
 def load_onnx(path: Path, threads: int | None = None) -> Loaded:
@@ -34,9 +37,8 @@ def load_onnx(path: Path, threads: int | None = None) -> Loaded:
     session = onnxruntime.InferenceSession(str(path), options, providers=['CPUExecutionProvider'])
     input_name = session.get_inputs()[0].name
 
-    def run(images: np.ndarray) -> np.ndarray | tuple[np.ndarray, ...]:
-        outputs = session.run(None, {input_name: images})
-        return outputs[0] if len(outputs) == 1 else tuple(outputs)
+    def run(images: np.ndarray) -> Outputs:
+        return _one_or_all(session.run(None, {input_name: images}))
 
     return Loaded(run, session.get_modelmeta().custom_metadata_map)
 
@@ -57,12 +59,15 @@ def load_openvino(path: Path, threads: int | None = None) -> Loaded:
     default = None
     if not asked and not held and core.get_property('CPU', _HINT) == openvino.Type.bf16:
 
-        def run_in_bf16(images: np.ndarray) -> np.ndarray:
-            # Compiled only here: who runs the file does not need it.
-            return openvino.Core().compile_model(str(path), 'CPU', {_HINT: 'bf16'})(images)[0]
+        @cache  # compiled only here: who runs the file does not need it
+        def in_bf16() -> openvino.CompiledModel:
+            return openvino.Core().compile_model(str(path), 'CPU', {_HINT: 'bf16'})
+
+        def run_in_bf16(images: np.ndarray) -> Outputs:
+            return _one_or_all(in_bf16()(images).values())
 
         default = 'bf16', run_in_bf16
-    return Loaded(lambda images: compiled(images)[0], texts, default)
+    return Loaded(lambda images: _one_or_all(compiled(images).values()), texts, default)
 
 
 def openvino_texts(model) -> dict[str, str]:
@@ -89,18 +94,20 @@ def load_ncnn(path: Path, threads: int | None = None) -> Loaded:
     if failed:
         raise ValueError(f'ncnn cannot read {path.name}')
 
-    def run(images: np.ndarray) -> np.ndarray:
+    texts = json.loads(path.with_suffix('.json').read_text(encoding='utf-8'))
+
+    def run(images: np.ndarray) -> Outputs:
         (image,) = images
         # The matrix of ncnn borrows the array's memory.
         image = np.ascontiguousarray(image)
         with net.create_extractor() as extractor:
             extractor.input(INPUT_NAME, ncnn.Mat(image))
-            failed, logits = extractor.extract(OUTPUT_NAME)
-            if failed:
+            outputs = [extractor.extract(name) for name in output_names(texts)]
+            if any(failed for failed, _ in outputs):
                 raise ValueError(f'ncnn cannot run {path.name}')
-            return np.array(logits)[None]
+            return _one_or_all(np.array(output)[None] for _, output in outputs)
 
-    return Loaded(run, json.loads(path.with_suffix('.json').read_text(encoding='utf-8')))
+    return Loaded(run, texts)
 
 
 def load_mnn(path: Path, threads: int | None = None) -> Loaded:
@@ -109,17 +116,19 @@ def load_mnn(path: Path, threads: int | None = None) -> Loaded:
         import MNN
         from MNN import expr
 
+    # The names of the outputs must be given, and follow from what only a loaded file tells.
+    texts = json.loads(MNN.nn.load_module_from_file(str(path), [], []).get_info()['bizCode'] or '{}')
     module = MNN.nn.load_module_from_file(
-        str(path), [INPUT_NAME], [OUTPUT_NAME], thread_num=threads or os.cpu_count() or 1
+        str(path), [INPUT_NAME], list(output_names(texts)), thread_num=threads or os.cpu_count() or 1
     )
 
-    def run(images: np.ndarray) -> np.ndarray:
+    def run(images: np.ndarray) -> Outputs:
         variable = expr.placeholder(list(images.shape), expr.NCHW, expr.float)
         variable.write(np.ascontiguousarray(images))
         # What it reads lies in memory that the next run writes to.
-        return np.array(module.forward([variable])[0].read())
+        return _one_or_all(np.array(output.read()) for output in module.forward([variable]))
 
-    return Loaded(run, json.loads(module.get_info()['bizCode'] or '{}'))
+    return Loaded(run, texts)
 
 
 def load_litert(path: Path, threads: int | None = None) -> Loaded:
@@ -129,17 +138,21 @@ def load_litert(path: Path, threads: int | None = None) -> Loaded:
 
         interpreter = Interpreter(str(path), num_threads=threads or os.cpu_count())
         interpreter.allocate_tensors()
-    given, found = (
-        details[0]['index'] for details in (interpreter.get_input_details(), interpreter.get_output_details())
-    )
+    (given,) = (details['index'] for details in interpreter.get_input_details())
+    found = [details['index'] for details in interpreter.get_output_details()]
 
-    def run(images: np.ndarray) -> np.ndarray:
+    def run(images: np.ndarray) -> Outputs:
         interpreter.set_tensor(given, np.ascontiguousarray(images))
         interpreter.invoke()
-        return interpreter.get_tensor(found)
+        return _one_or_all(map(interpreter.get_tensor, found))
 
     with zipfile.ZipFile(path) as archive:
         return Loaded(run, json.loads(archive.read(LITERT_METADATA)))
+
+
+def _one_or_all(outputs: Iterable[np.ndarray]) -> Outputs:
+    first, *others = outputs
+    return (first, *others) if others else first
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,8 @@ from shufflenet_zoo.errors import ExportError
 Found = tuple[np.ndarray, np.ndarray, np.ndarray]
 # Largest differences of a box, in pixels, and of its score.
 BOX_TOLERANCE, SCORE_TOLERANCE = 1e-3, 1e-4
+# In lower precision: how far a box must score above the threshold to be looked for, and how much two must overlap.
+_CERTAIN, _OVERLAP = 0.05, 0.75
 
 
 @dataclass(frozen=True)
@@ -62,3 +64,29 @@ def compare_boxes(expected: Found, found: Found, score_threshold: float, max_box
             pixels, score = max(pixels, float(far[same].min())), max(score, float(apart[same].min()))
             count += whose == 'the file'
     return Differences(count, pixels, score)
+
+
+def count_found_again(expected: Found, found: Found, score_threshold: float) -> tuple[int, int]:
+    """Count the boxes that a detector of lower precision finds as well.
+
+    Args:
+        expected: What the detector finds.
+        found: What it finds in lower precision.
+        score_threshold: Scores below it are left out.
+
+    Returns:
+        How many of the boxes that score clearly above the threshold overlap one of the same class by three quarters,
+        and how many there are.
+    """
+    boxes, scores, labels = expected
+    certain = scores > score_threshold + _CERTAIN
+    again = (_overlaps(boxes[certain], found[0]) >= _OVERLAP) & (labels[certain, None] == found[2])
+    return int(again.any(1).sum()), int(certain.sum())
+
+
+def _overlaps(boxes: np.ndarray, others: np.ndarray) -> np.ndarray:
+    """Return the intersections over unions of every pair."""
+    left_top = np.maximum(boxes[:, None, :2], others[:, :2])
+    shared = (np.minimum(boxes[:, None, 2:], others[:, 2:]) - left_top).clip(0).prod(2)
+    areas, other_areas = ((each[:, 2:] - each[:, :2]).prod(1) for each in (boxes, others))
+    return shared / np.maximum(areas[:, None] + other_areas - shared, 1e-12)

@@ -3,11 +3,11 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
-from shufflenet_zoo.deployed.metadata import DETECTOR_OUTPUTS, OUTPUT_NAME, Loaded, Metadata
+from shufflenet_zoo.deployed.metadata import Loaded, Metadata, output_names
 from shufflenet_zoo.errors import CheckpointError
 
 # The modules of the formats; each has a FORMAT.
@@ -52,12 +52,14 @@ class Source:
     @property
     def outputs(self) -> tuple[str, ...]:
         """Return the names of what the model returns."""
-        return (OUTPUT_NAME,)
+        return output_names(self.metadata.as_texts())
 
 
 @dataclass(frozen=True)
 class DetectorSource(Source):
-    """A trained detector; its model and its ``run`` return the boxes, scores and classes of one image.
+    """A trained detector; ``run`` returns the boxes, scores and classes of one image.
+
+    Its model does so as well, or returns what is decoded into them.
 
     Attributes:
         images: Prepared images to compare a file on, each of shape (1, C, H, W).
@@ -68,11 +70,6 @@ class DetectorSource(Source):
     images: Sequence[np.ndarray]
     score_threshold: float
     max_boxes: int
-
-    @property
-    def outputs(self) -> tuple[str, ...]:
-        """Return the names of what the model returns."""
-        return DETECTOR_OUTPUTS
 
 
 @dataclass(frozen=True)
@@ -120,7 +117,8 @@ class Format:
         parts: Every file that belongs to a path, the path itself first.
         frameworks: The frameworks whose models it can hold.
         dynamic: Whether it can hold models for any batch and image size.
-        detectors: Whether it can hold detectors.
+        detectors: What detectors return in it: 'boxes', or 'outputs' of their heads where it cannot hold the decoding.
+            Default: None, it can hold no detector.
         check_hint: Checks that this machine can compute in a precision that a file asks for. Default: None, files
             cannot ask.
         run_in_instruction_sets: Runs a file under every instruction set that the runtime can be held at on this CPU;
@@ -135,7 +133,7 @@ class Format:
     parts: Callable[[Path], list[Path]] = lambda path: [path]
     frameworks: tuple[str, ...] = ('torch',)
     dynamic: bool = True
-    detectors: bool = False
+    detectors: Literal['boxes', 'outputs'] | None = None
     check_hint: Callable[[str], None] | None = None
     run_in_instruction_sets: Callable[[Path, Sequence[np.ndarray]], Mapping[str, np.ndarray]] | None = None
 

@@ -1,6 +1,7 @@
-"""A trained one-stage detector of mmdet for export, with decoding and non-maximum suppression."""
+"""A trained one-stage detector of mmdet for export."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +12,7 @@ from mmdet.models.detectors import SingleStageDetector
 from mmdet.structures import DetDataSample
 from mmengine.config import Config
 from mmengine.registry import DATASETS
-from torch import Tensor, nn
-from torchvision.ops import batched_nms
+from torch import nn
 
 from shufflenet_zoo.arch import plan_backbone
 from shufflenet_zoo.backbones import to_deploy
@@ -22,6 +22,7 @@ from shufflenet_zoo.deployed.detector import Detector
 from shufflenet_zoo.deployed.metadata import DetectorMetadata, Loaded
 from shufflenet_zoo.errors import ArgumentError, ConfigError
 from shufflenet_zoo.export.contract import DetectorSource, check_trained
+from shufflenet_zoo.export.detector_modules import Boxes, Outputs, describe_decoding
 from shufflenet_zoo.export.preparation import describe_fitting
 from shufflenet_zoo.jobs.datasets import check_data
 from shufflenet_zoo.openmmlab.predictor import build_model, find_class_names, innermost_test_dataset
@@ -33,59 +34,18 @@ from shufflenet_zoo.weights.file_torch import weights_of
 _TEST_IMAGES, _RANDOM_IMAGES = 8, 2
 
 
-class Boxes(nn.Module):
-    """A detector as a function from one normalised image to boxes, scores and classes, the most certain first.
-
-    It computes what ``predict_by_feat`` of mmdet's heads does, without branches on the number of boxes.
+def open_source(
+    config: Config, checkpoint: str, deploy: bool, input_size: tuple[int, int] | None, decode: bool = True
+) -> DetectorSource:
+    """Build the detector of a config with the weights of a checkpoint; see torch_source.open_source.
 
     Args:
-        detector: Of mmdet; its head has priors, a coder of boxes, and scores of classes alone.
-        channels: Channels of the images.
-        size: Their height and width.
+        config: As there.
+        checkpoint: As there.
+        deploy: As there.
+        input_size: As there.
+        decode: Whether the model returns boxes rather than what is decoded into them. Default: True.
     """
-
-    def __init__(self, detector: SingleStageDetector, channels: int, size: tuple[int, int]) -> None:
-        super().__init__()
-        self.detector = detector
-        self.size = size
-        with torch.no_grad():
-            scores, _ = self._maps(torch.zeros(1, channels, *size))
-        self.priors = detector.bbox_head.prior_generator.grid_priors(
-            [level.shape[-2:] for level in scores], device='cpu'
-        )
-
-    def forward(self, images: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        head = self.detector.bbox_head
-        settings = head.test_cfg
-        levels = [self._best(*level) for level in zip(*self._maps(images), self.priors, strict=True)]
-        scores, labels, deltas, priors = (torch.cat(parts) for parts in zip(*levels, strict=True))
-        boxes = head.bbox_coder.decode(priors, deltas)
-        if head.bbox_coder.clip_border:
-            height, width = self.size
-            boxes = torch.minimum(boxes.clamp(min=0), boxes.new_tensor([width, height] * 2))
-        sides = boxes[:, 2:] - boxes[:, :2]
-        kept = (scores > settings.get('score_thr', 0)) & (sides > settings.get('min_bbox_size', -1)).all(1)
-        boxes, scores, labels = boxes[kept], scores[kept], labels[kept]
-        best = batched_nms(boxes, scores, labels, settings.nms.iou_threshold)[: settings.max_per_img]
-        return boxes[best], scores[best], labels[best]
-
-    def _maps(self, images: Tensor) -> tuple[list[Tensor], list[Tensor]]:
-        return self.detector.bbox_head(self.detector.extract_feat(images))
-
-    def _best(self, scores: Tensor, deltas: Tensor, priors: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Return the best scores of a level with their classes, encoded boxes and priors."""
-        head = self.detector.bbox_head
-        scores = scores[0].permute(1, 2, 0).reshape(len(priors), head.cls_out_channels)
-        # The last class of a softmax is the background.
-        scores = scores.sigmoid() if head.use_sigmoid_cls else scores.softmax(-1)[:, :-1]
-        count = min(head.test_cfg.nms_pre, len(priors) * head.num_classes)
-        scores, order = scores.flatten().topk(count)
-        place = order.div(head.num_classes, rounding_mode='floor')
-        return scores, order % head.num_classes, deltas[0].permute(1, 2, 0).reshape(-1, 4)[place], priors[place]
-
-
-def open_source(config: Config, checkpoint: str, deploy: bool, input_size: tuple[int, int] | None) -> DetectorSource:
-    """Build the detector of a config with the weights of a checkpoint; see torch_source.open_source."""
     silence_known_warnings()
     content = fetch_checkpoint(checkpoint)
     model = build_model(config).eval()
@@ -100,6 +60,11 @@ def open_source(config: Config, checkpoint: str, deploy: bool, input_size: tuple
     dataset = innermost_test_dataset(config)
     class_names = tuple(find_class_names(content, checkpoint, dataset))
     metadata = _metadata(config, model, class_names, dataset, input_size)
+    try:
+        decoding = describe_decoding(model, plan.in_channels, metadata.input_size)
+    except ConfigError as error:
+        raise ConfigError(f'{config.filename}: {error}') from error
+    exported = Boxes(deployed, decoding, metadata.input_size) if decode else Outputs(deployed)
     height, width = metadata.input_size
     sample = DetDataSample(metainfo={'img_shape': (height, width), 'scale_factor': (1.0, 1.0)})
 
@@ -110,23 +75,23 @@ def open_source(config: Config, checkpoint: str, deploy: bool, input_size: tuple
         return found.bboxes.numpy(), found.scores.numpy(), found.labels.numpy()
 
     return DetectorSource(
-        Boxes(deployed, plan.in_channels, metadata.input_size).eval().requires_grad_(False),
+        exported.eval().requires_grad_(False),
         run,
         plan.in_channels,
         plan.min_size,
-        metadata,
+        metadata if decode else replace(metadata, decoding=decoding),
         'torch',
         images=_examples(config, dataset, metadata),
-        score_threshold=model.bbox_head.test_cfg.get('score_thr', 0),
-        max_boxes=model.bbox_head.test_cfg.max_per_img,
+        score_threshold=decoding.score_threshold,
+        max_boxes=decoding.max_boxes,
     )
 
 
 def _check_model(config: Config, model: nn.Module) -> None:
-    """Check that Boxes computes what the model does.
+    """Check that the exported modules compute what the model does.
 
     Raises:
-        ConfigError: if it has parts, or a setting of the test, that Boxes does not know.
+        ConfigError: if it has parts, or a setting of the test, that they do not know.
     """
     head = getattr(model, 'bbox_head', None)
     if not isinstance(model, SingleStageDetector) or not isinstance(head, BaseDenseHead):

@@ -4,6 +4,7 @@ import importlib
 import os
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +12,11 @@ import numpy as np
 from mmengine.config import Config
 
 from shufflenet_zoo.atomic import draft_folder
+from shufflenet_zoo.deployed.detector import Detector
 from shufflenet_zoo.deployed.metadata import Loaded, Metadata, read_metadata
 from shufflenet_zoo.deployed.quiet import quiet
 from shufflenet_zoo.errors import ConfigError, DependencyError, ExportError, ShuffleNetZooError
-from shufflenet_zoo.export.comparison import Differences, compare_boxes
+from shufflenet_zoo.export.comparison import Differences, Found, compare_boxes, count_found_again
 from shufflenet_zoo.export.contract import EXTRAS, FORMATS, DetectorSource, Format, Shape, Source
 from shufflenet_zoo.export.forms import is_deploy_fastest
 from shufflenet_zoo.jobs.config import one_line
@@ -70,7 +72,7 @@ class Exported:
         accuracies: For int8, the top-1 accuracies in percent on the test data before and after.
         instruction_sets: For int8, those of this CPU's that the file was run in besides the one that is chosen.
         default: The precision that the runtime computes in by itself on this CPU, where that is another, and the
-            difference in it.
+            difference in it; for a detector, the share of the boxes that are not found in it.
         boxes: For a detector, how the boxes differ.
     """
 
@@ -106,10 +108,12 @@ def export(config: Config, checkpoint: str, options: ExportOptions) -> Exported:
     path = _destination(config, checkpoint, options.out, target.suffix)
     if is_detector:
         origin = _import(_DETECTORS, config.filename, 'openmmlab')
+        open_source = partial(origin.open_source, decode=target.detectors == 'boxes')
     else:
         origin = _import(SOURCES[options.backend], f'--backend {options.backend}', _BACKEND_EXTRAS[options.backend])
-    deployed = options.deploy and is_deploy_fastest(options.format, _backbone_type(config))
-    source = origin.open_source(config, checkpoint, deployed, options.input_size)
+        open_source = origin.open_source
+    deployed = options.deploy and is_deploy_fastest(options.format, _backbone_type(config), is_detector)
+    source = open_source(config, checkpoint, deployed, options.input_size)
     metadata = replace(source.metadata, dynamic=options.dynamic, precision_hint=options.precision_hint)
     source = replace(source, metadata=metadata)
     batches = origin.calibration_batches(config, options.calibration) if options.precision == 'int8' else []
@@ -152,7 +156,7 @@ def _is_detector(config: Config) -> bool:
 def _check_detector(config: Config, options: ExportOptions, target: Format) -> None:
     """Check what only classifiers can have."""
     if not target.detectors:
-        raise ConfigError(f'--format {options.format} cannot hold a detector yet; take --format onnx')
+        raise ConfigError(f'--format {options.format} cannot hold a detector; take --format onnx or --format openvino')
     if options.backend != 'torch':
         raise ConfigError(f'{config.filename} has a detector, which needs --backend torch')
     if {'rpn_head', 'roi_head'} & set(config.model):
@@ -162,6 +166,8 @@ def _check_detector(config: Config, options: ExportOptions, target: Format) -> N
         )
     if options.dynamic:
         raise ConfigError('--dynamic: a detector takes one image of one size, which --input-size gives')
+    if options.precision_hint == 'bf16':
+        raise ConfigError('--precision-hint bf16: the boxes of a detector are checked in float32')
     if options.precision != 'fp32':
         raise ConfigError(f'--{options.precision}: a detector is written in fp32 only')
 
@@ -242,7 +248,7 @@ def _write(source: Source, shape: Shape, target: Format, path: Path, precision: 
     if read_metadata(loaded.texts) != source.metadata:
         raise ExportError(f'{path.name} does not hold the metadata that was written into it')
     if isinstance(source, DetectorSource):
-        return _compare_detections(source, loaded.run, path)
+        return _compare_detections(source, loaded, path)
     computed_in = 'bf16' if source.metadata.precision_hint == 'bf16' else precision
     difference = _compare(source, shape, loaded.run, path, computed_in)
     default = None
@@ -272,12 +278,17 @@ def _compare(
     return difference
 
 
-def _compare_detections(source: DetectorSource, run: Callable[[np.ndarray], Any], path: Path) -> Exported:
+def _compare_detections(source: DetectorSource, loaded: Loaded, path: Path) -> Exported:
     """Compare the boxes of the source's images."""
+    live = [source.run(image) for image in source.images]
+
+    def found(run: Callable[[np.ndarray], Any]) -> list[Found]:
+        return [Detector(replace(loaded, run=run), source.metadata).run(image) for image in source.images]
+
     try:
         each = [
-            compare_boxes(source.run(image), run(image), source.score_threshold, source.max_boxes)
-            for image in source.images
+            compare_boxes(expected, boxes, source.score_threshold, source.max_boxes)
+            for expected, boxes in zip(live, found(loaded.run), strict=True)
         ]
     except ExportError as error:
         raise ExportError(f'{path.name} computes something else than the live model: {error}') from error
@@ -288,7 +299,13 @@ def _compare_detections(source: DetectorSource, run: Callable[[np.ndarray], Any]
             f'than where its results end; put the test data there, or change model.test_cfg.score_thr or .max_per_img'
         )
     differences = Differences(count, max(found.pixels for found in each), max(found.score for found in each))
-    return Exported(path, differences.pixels, False, boxes=differences)
+    default = None
+    if loaded.default:
+        name, run = loaded.default
+        counts = [count_found_again(*pair, source.score_threshold) for pair in zip(live, found(run), strict=True)]
+        again, certain = np.sum(counts, 0)
+        default = name, float(1 - again / max(certain, 1))
+    return Exported(path, differences.pixels, False, default=default, boxes=differences)
 
 
 def _write_int8(

@@ -24,4 +24,4 @@ def write(source: Source, shape: Shape, precision: str, path: Path) -> None:
         archive.writestr(LITERT_METADATA, json.dumps(source.metadata.as_texts(), indent=1))
 
 
-FORMAT = Format('.tflite', ('fp32',), write, load_litert, dynamic=False)
+FORMAT = Format('.tflite', ('fp32',), write, load_litert, dynamic=False, detectors='outputs')

@@ -27,4 +27,4 @@ def write(source: Source, shape: Shape, precision: str, path: Path) -> None:
     run_converter("MNN's converter", command, path)
 
 
-FORMAT = Format('.mnn', ('fp32', 'fp16'), write, load_mnn)
+FORMAT = Format('.mnn', ('fp32', 'fp16'), write, load_mnn, detectors='outputs')

@@ -1,20 +1,18 @@
 """ncnn's files, a .ncnn.param and a .ncnn.bin, written by pnnx and run by ncnn; a .ncnn.json holds the metadata."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import ncnn  # noqa: F401  missed before anything is written
 import pnnx
 import torch
 
-from shufflenet_zoo.deployed.metadata import INPUT_NAME, OUTPUT_NAME
+from shufflenet_zoo.deployed.metadata import INPUT_NAME
 from shufflenet_zoo.deployed.runtimes import load_ncnn
 from shufflenet_zoo.errors import ExportError
 from shufflenet_zoo.export.contract import Format, Shape, Source
 from shufflenet_zoo.export.converters import run_converter
-
-# What pnnx calls the tensors.
-_NAMES = {'in0': INPUT_NAME, 'out0': OUTPUT_NAME}
 
 
 def write(source: Source, shape: Shape, precision: str, path: Path) -> None:
@@ -34,7 +32,7 @@ def write(source: Source, shape: Shape, precision: str, path: Path) -> None:
     run_converter('pnnx', command, path)
     param = path.read_text(encoding='utf-8')
     _check_layers(param)
-    path.write_text(_rename(param), encoding='utf-8')
+    path.write_text(_rename(param, source.outputs), encoding='utf-8')
     path.with_suffix('.json').write_text(json.dumps(source.metadata.as_texts(), indent=1), encoding='utf-8')
 
 
@@ -47,8 +45,10 @@ def _check_layers(param: str) -> None:
         raise ExportError(f'ncnn has no operator {", ".join(missing)}; try --no-deploy, which needs others')
 
 
-def _rename(param: str) -> str:
-    return '\n'.join(' '.join(_NAMES.get(word, word) for word in line.split(' ')) for line in param.split('\n'))
+def _rename(param: str, outputs: Sequence[str]) -> str:
+    # What pnnx calls the tensors.
+    names = {'in0': INPUT_NAME} | {f'out{number}': name for number, name in enumerate(outputs)}
+    return '\n'.join(' '.join(names.get(word, word) for word in line.split(' ')) for line in param.split('\n'))
 
 
 FORMAT = Format(
@@ -58,4 +58,5 @@ FORMAT = Format(
     load_ncnn,
     parts=lambda path: [path, path.with_suffix('.bin'), path.with_suffix('.json')],
     dynamic=False,
+    detectors='outputs',
 )

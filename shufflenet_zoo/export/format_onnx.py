@@ -39,7 +39,7 @@ def _write_torch(source: Source, shape: Shape, path: Path) -> None:
     import torch
 
     # The exporter by tracing: that by torch.export needs the sizes' parity fixed, and gives the same graph.
-    axes = _DETECTOR_AXES if isinstance(source, DetectorSource) else _DYNAMIC_AXES if shape.dynamic else None
+    axes = _DETECTOR_AXES if source.outputs == DETECTOR_OUTPUTS else _DYNAMIC_AXES if shape.dynamic else None
     with warnings.catch_warnings():
         warnings.simplefilter('ignore')
         torch.onnx.export(
@@ -120,5 +120,5 @@ FORMAT = Format(
     load_onnx,
     quantize,
     frameworks=('torch', 'mindspore'),
-    detectors=True,
+    detectors='boxes',
 )

@@ -8,7 +8,7 @@ import numpy as np
 import openvino
 import torch
 
-from shufflenet_zoo.deployed.metadata import INPUT_NAME, OUTPUT_NAME
+from shufflenet_zoo.deployed.metadata import INPUT_NAME
 from shufflenet_zoo.deployed.runtimes import OPENVINO_SECTION, load_openvino, openvino_texts
 from shufflenet_zoo.errors import ConfigError
 from shufflenet_zoo.export.contract import Format, Shape, Source
@@ -22,7 +22,8 @@ def write(source: Source, shape: Shape, precision: str, path: Path) -> None:
         source.model, example_input=torch.zeros(shape.example), input=openvino.PartialShape(dimensions)
     )
     model.input(0).set_names({INPUT_NAME})
-    model.output(0).set_names({OUTPUT_NAME})
+    for output, name in zip(model.outputs, source.outputs, strict=True):
+        output.set_names({name})
     _save(model, path, source.metadata.as_texts(), precision == 'fp16')
 
 
@@ -73,6 +74,7 @@ FORMAT = Format(
     load_openvino,
     quantize,
     parts=lambda path: [path, path.with_suffix('.bin')],
+    detectors='boxes',
     check_hint=check_hint,
     run_in_instruction_sets=run_in_instruction_sets,
 )

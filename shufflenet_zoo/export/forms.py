@@ -10,10 +10,21 @@ GAINS = {
     'mnn': {'ShuffleNetV1': 1.01, 'ShuffleNetV2': 1.11},
     'litert': {'ShuffleNetV1': 0.74, 'ShuffleNetV2': 0.86},
 }
+# Formats for which a detector stays as trained. The deploy form brings the channels of outputs back into their order
+# by a gather, which ncnn lacks, and which OpenVINO 2026.4 merges into the next convolution in the wrong order.
+WITHOUT_DEPLOYED_DETECTORS = ('ncnn', 'openvino')
 # A loss below this is noise, and the deploy form's file has fewer operators.
 _NOISE = 0.02
 
 
-def is_deploy_fastest(file_format: str, backbone: str) -> bool:
-    """Whether the deploy form of a backbone, a class of this project, is the one to write in a format."""
+def is_deploy_fastest(file_format: str, backbone: str, detector: bool = False) -> bool:
+    """Whether the deploy form of a backbone, a class of this project, is the one to write in a format.
+
+    Args:
+        file_format: One of FORMATS.
+        backbone: The class.
+        detector: Whether it is a detector's. Default: False.
+    """
+    if detector and file_format in WITHOUT_DEPLOYED_DETECTORS:
+        return False
     return GAINS.get(file_format, {}).get(backbone, 1.0) >= 1 - _NOISE

@@ -4,12 +4,14 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from helpers.networks import slow_but
 from helpers.tiny_job import ROOT
 from torch import nn
 
 from shufflenet_zoo import deployed
 from shufflenet_zoo.data import digits
-from shufflenet_zoo.export import comparison
+from shufflenet_zoo.errors import DependencyError
+from shufflenet_zoo.export import comparison, exporter
 from shufflenet_zoo.jobs.config import load_config, parse_overrides
 
 FOLDER = ROOT / 'configs' / 'detection'
@@ -54,19 +56,30 @@ def write_weights(path, config, spread: float):
     return path
 
 
-def export_tiny(call, folder, *options):
+def load_format(name: str):
+    try:
+        return exporter.load_format(name)
+    except DependencyError as error:
+        pytest.skip(str(error))
+
+
+def export_tiny(call, folder, name='onnx', *options):
     checkpoint = write_weights(folder / 'tiny.pth', load_config(DIGITS, parse_overrides(TINY)), spread=1.0)
-    out = folder / 'tiny.onnx'
-    command = ('export', DIGITS, checkpoint, '--format', 'onnx', '--input-size', 128, 128, '--out', out)
+    out = folder / f'tiny{load_format(name).suffix}'
+    command = ('export', DIGITS, checkpoint, '--format', name, '--input-size', 128, 128, '--out', out)
     return out, checkpoint, call(*command, *options, '--cfg-options', *TINY)
 
 
-def test_a_retinanet_in_onnx_finds_what_mmdet_finds(call, tmp_path, monkeypatch):
-    pytest.importorskip('onnxruntime')
+# LiteRT needs the environment that make litert-env builds.
+@pytest.mark.parametrize('name', slow_but(('onnx', 'openvino', 'ncnn', 'mnn', 'litert'), ('onnx', 'ncnn')))
+def test_a_retinanet_finds_what_mmdet_finds_in_every_engine(call, tmp_path, monkeypatch, name):
+    load_format(name)
     monkeypatch.chdir(tmp_path)
-    out, checkpoint, (status, output, errors) = export_tiny(call, tmp_path)
+    out, checkpoint, (status, output, errors) = export_tiny(call, tmp_path, name)
     assert status == 0, errors
     assert output[-1] == f'written: {out}'
+    deployed_form = name in ('onnx', 'mnn')
+    assert output[0] == f'form: {"the deploy form" if deployed_form else "as trained, which suits this format better"}'
     assert int(output[1].split()[-2]) > 20 and output[1].endswith('boxes')
     model = deployed.load(out)
     said = model.metadata
@@ -83,6 +96,7 @@ def test_a_retinanet_in_onnx_finds_what_mmdet_finds(call, tmp_path, monkeypatch)
     )
     # A picture without a box.
     assert model.run(np.full((1, 3, 128, 128), 1e9, np.float32))[0].shape[1] == 4
+    assert (model.metadata.decoding is None) == (name in ('onnx', 'openvino'))
 
 
 def assert_like_mmdet(model, path, checkpoint, scale):
@@ -117,8 +131,7 @@ def test_a_file_that_finds_something_else_is_not_left(call, tmp_path, monkeypatc
 @pytest.mark.parametrize(
     ('config', 'options', 'words'),
     [
-        (DIGITS, ('--format', 'openvino'), ('--format openvino cannot hold a detector yet', '--format onnx')),
-        (DIGITS, ('--format', 'torchscript'), ('--format torchscript cannot hold a detector yet',)),
+        (DIGITS, ('--format', 'torchscript'), ('--format torchscript cannot hold a detector', '--format onnx')),
         (DIGITS, ('--format', 'onnx', '--dynamic'), ('--dynamic', 'one image of one size')),
         (DIGITS, ('--format', 'onnx', '--fp16'), ('--fp16', 'fp32 only')),
         (DIGITS, ('--format', 'onnx', '--int8', '--calibration', 4), ('--int8', 'fp32 only')),
@@ -154,23 +167,24 @@ def test_settings_that_a_file_does_not_know(refused, tmp_path_factory, options, 
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize('engine', ['onnx', 'openvino', 'ncnn', 'mnn'])
 @pytest.mark.parametrize(
     ('name', 'spread'),
     [
         ('retinanet-light_shufflenet-v2-1x_320_coco.py', 1.0),
-        # Its random scores have outliers, and rounding with them.
+        # Their random scores have outliers, and rounding with them.
         ('rtmdet-tiny_shufflenet-v2-1x_640_coco.py', 0.05),
-        ('ssdlite_shufflenet-v2-1x_320_coco.py', 1.0),
+        ('ssdlite_shufflenet-v2-1x_320_coco.py', 0.3),
     ],
 )
-def test_every_light_detector(call, tmp_path, monkeypatch, name, spread):
-    pytest.importorskip('onnxruntime')
+def test_every_light_detector(call, tmp_path, monkeypatch, name, spread, engine):
+    out = f'any{load_format(engine).suffix}'
     monkeypatch.chdir(tmp_path)
     checkpoint = write_weights(tmp_path / 'any.pth', load_config(FOLDER / name), spread)
     size = ('--input-size', 320, 320)
-    status, output, errors = call('export', FOLDER / name, checkpoint, '--format', 'onnx', *size, '--out', 'any.onnx')
+    status, output, errors = call('export', FOLDER / name, checkpoint, '--format', engine, *size, '--out', out)
     assert status == 0, errors
     assert int(output[1].split()[-2]) > 50
     picture = np.random.default_rng(1).integers(0, 256, (64, 48, 3), dtype=np.uint8)
-    model = deployed.load('any.onnx')
+    model = deployed.load(out)
     assert {one.label for one in model(picture)} <= set(model.metadata.class_names)

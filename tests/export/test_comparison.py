@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from shufflenet_zoo.errors import ExportError
-from shufflenet_zoo.export.comparison import compare_boxes
+from shufflenet_zoo.export.comparison import compare_boxes, count_found_again
 
 BOXES = np.float32([[0, 0, 10, 10], [5, 5, 60, 40], [30, 8, 50, 9]])
 SCORES, LABELS = np.float32([0.9, 0.5, 0.2]), np.array([0, 2, 1])
@@ -44,3 +44,12 @@ def test_what_scores_at_the_end_may_be_missing():
     assert compared(**two, score_threshold=0.19995).boxes == 2
     # Of three places, the last one is not compared.
     assert compared(labels=np.array([0, 2, 2]), max_boxes=3).boxes == 2
+
+
+def test_boxes_that_a_lower_precision_finds_again():
+    moved = BOXES + np.float32([[1, 0, 1, 0], [9, 9, 9, 9], [0, 0, 0, 0]])
+    # The first overlaps by nine elevenths, the second by less than three quarters; the third is near the threshold.
+    assert count_found_again((BOXES, SCORES, LABELS), (moved, SCORES, LABELS), 0.1) == (2, 3)
+    assert count_found_again((BOXES, SCORES, LABELS), (moved, SCORES, LABELS), 0.16) == (1, 2)
+    assert count_found_again((BOXES, SCORES, LABELS), (moved, SCORES, np.array([1, 2, 1])), 0.1) == (1, 3)
+    assert count_found_again((BOXES, SCORES, LABELS), (BOXES[:0], SCORES[:0], LABELS[:0]), 0.1) == (0, 3)

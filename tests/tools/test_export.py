@@ -40,7 +40,7 @@ def test_writes_a_file_that_classifies_as_the_test_tool(call, trained, tmp_path,
     status, output, errors = call('export', config, checkpoint, '--format', name, *dynamic, '--out', out)
     assert status == 0, errors
     assert output[-1] == f'written: {out}'
-    form = 'as trained, which is faster in this format' if name == 'openvino' else 'the deploy form'
+    form = 'as trained, which suits this format better' if name == 'openvino' else 'the deploy form'
     assert output[0] == f'form: {form}'
     assert {path.suffix for path in out.parent.iterdir()} <= {out.suffix, '.bin', '.json'}
     loaded, metadata = exporter.load_file(name, out)
@@ -93,7 +93,7 @@ def test_quantizes_and_prints_accuracies(call, trained, tmp_path, monkeypatch, n
     assert status == 0, errors
     assert 'top-1 on the test data' in output[-2] and '% in int8' in output[-2]
     assert output[0] == (
-        'form: the deploy form' if name == 'onnx' else 'form: as trained, which is faster in this format'
+        'form: the deploy form' if name == 'onnx' else 'form: as trained, which suits this format better'
     )
     if name == 'onnx':  # OpenVINO keeps V1's grouped convolutions, most of its weights, as they are
         assert small.stat().st_size < 0.6 * whole.stat().st_size
