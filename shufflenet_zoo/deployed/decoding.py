@@ -132,6 +132,8 @@ def _boxes(priors: np.ndarray, codes: np.ndarray, decoding: Decoding) -> np.ndar
 
 def _suppress(boxes: np.ndarray, scores: np.ndarray, labels: np.ndarray, decoding: Decoding) -> np.ndarray:
     """Return which boxes are left, the most certain first, of those that overlap another of their class too much."""
+    # Classes are moved apart rather than told apart: detectors are trained and tested with the rounding of this.
+    boxes = boxes + labels[:, None].astype(np.float32) * (boxes.max(initial=0) + 1)
     areas = (boxes[:, 2:] - boxes[:, :2]).prod(1)
     left, kept = np.argsort(-scores, kind='stable'), []
     while len(left) and len(kept) < decoding.max_boxes:
@@ -139,7 +141,6 @@ def _suppress(boxes: np.ndarray, scores: np.ndarray, labels: np.ndarray, decodin
         kept.append(best)
         sides = np.minimum(boxes[best, 2:], boxes[left, 2:]) - np.maximum(boxes[best, :2], boxes[left, :2])
         shared = sides.clip(0).prod(1)
-        # As a product, so that boxes without an area overlap nothing.
-        overlaps = shared > decoding.iou_threshold * (areas[best] + areas[left] - shared)
-        left = left[~overlaps | (labels[left] != labels[best])]
+        with np.errstate(invalid='ignore'):  # boxes without an area overlap nothing
+            left = left[~(shared / (areas[best] + areas[left] - shared) > decoding.iou_threshold)]
     return np.array(kept, int)
