@@ -4,8 +4,9 @@ import argparse
 import os
 
 from shufflenet_zoo.commands.options import add_cfg_options, add_data, add_trust
-from shufflenet_zoo.jobs.backends import BACKENDS, LAUNCHERS, TrainOptions, load_backend
+from shufflenet_zoo.jobs.backends import BACKENDS, TrainOptions, load_backend
 from shufflenet_zoo.jobs.cli import Parser
+from shufflenet_zoo.jobs.launchers import LAUNCHERS
 
 
 def parse_args() -> argparse.Namespace:

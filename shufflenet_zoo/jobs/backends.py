@@ -19,7 +19,6 @@ INSPECTORS = {
     'torch': 'shufflenet_zoo.openmmlab.inspection',
     'mindspore': 'shufflenet_zoo.mindspore_impl.training.inspection',
 }
-LAUNCHERS = ('none', 'pytorch', 'slurm', 'mpi')
 
 
 @dataclass(frozen=True)
@@ -33,7 +32,7 @@ class TrainOptions:
         compile: Whether to compile the backbone for training; PyTorch only, MindSpore always compiles.
         auto_scale_lr: Whether to scale the learning rate by the batch size.
         validate: Whether to evaluate during training.
-        launcher: How the processes of distributed training were started, one of LAUNCHERS.
+        launcher: How the processes of distributed training were started, one of launchers.LAUNCHERS.
         device: 'cpu', 'cuda' or None, which takes what the framework finds.
         pin_memory: Whether the dataloaders may use pinned memory.
         persistent_workers: Whether the dataloaders' workers outlive an epoch.
@@ -65,7 +64,7 @@ class TestOptions:
         interval: Draw every n-th sample only.
         wait_time: Seconds that a window stays.
         tta: Whether to average over test-time augmentations, by the config or horizontal flips.
-        launcher: How the processes were started, one of LAUNCHERS.
+        launcher: How the processes were started, one of launchers.LAUNCHERS.
         device: 'cpu', 'cuda' or None, which takes what the framework finds.
         pin_memory: Whether the dataloaders may use pinned memory.
     """

@@ -25,8 +25,6 @@ from shufflenet_zoo.jobs.typos import blame
 NOTE = 'last_checkpoint'
 # The file whose lock says that a run is there, and whose text says which.
 _LOCK = '.lock'
-# Where a launcher tells a process its number.
-_RANKS = {'pytorch': 'RANK', 'slurm': 'SLURM_PROCID', 'mpi': 'OMPI_COMM_WORLD_RANK'}
 # What a disk does by itself, and what it does to a path.
 _DISK_FAULTS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO)
 _REFUSALS = (errno.ENOENT, errno.EACCES, errno.EPERM, errno.ENOTDIR)
@@ -168,11 +166,6 @@ def attempted_start(config: Config, work_dir: str, owns: bool = False) -> Iterat
             raise ConfigError(
                 f'{config.filename} cannot be built: {type(error).__name__}: {one_line(error)}{blame(config, error)}'
             ) from error
-
-
-def is_first_process(launcher: str) -> bool:
-    """Whether this is the process of a job that writes, by what its launcher tells."""
-    return os.environ.get(_RANKS.get(launcher, ''), '0') == '0'
 
 
 def owner_of(work_dir: Path) -> str | None:

@@ -29,8 +29,9 @@ from shufflenet_zoo.errors import CheckpointError, ConfigError, DataError, Shuff
 from shufflenet_zoo.jobs.backends import TestOptions, TrainOptions
 from shufflenet_zoo.jobs.config import one_line
 from shufflenet_zoo.jobs.interruption import heeding_signals
+from shufflenet_zoo.jobs.launchers import is_first_process, tell_torch
 from shufflenet_zoo.jobs.preflight import check_out, require_checkpoint
-from shufflenet_zoo.jobs.workdir import Attempt, attempted_start, introduce, is_first_process, report_checkpoint
+from shufflenet_zoo.jobs.workdir import Attempt, attempted_start, introduce, report_checkpoint
 from shufflenet_zoo.openmmlab.checkpoint import check_optimizer, make_readable, restore_logs
 from shufflenet_zoo.openmmlab.hooks import CompileHook, StopHook
 from shufflenet_zoo.openmmlab.prepare import (
@@ -268,7 +269,8 @@ def choose_device(requested: str | None) -> str:
 
 def _init_distributed(launcher: str, device: str) -> None:
     """Join the processes on the CPU, which mmengine's own initialisation does not do."""
-    if launcher == 'pytorch' and device == 'cpu' and not torch.distributed.is_initialized():
+    tell_torch(launcher)
+    if launcher != 'none' and device == 'cpu' and not torch.distributed.is_initialized():
         torch.distributed.init_process_group('gloo')
 
 

@@ -49,5 +49,7 @@ def silence_known_warnings() -> None:
         'Distutils was imported before Setuptools|Setuptools is replacing distutils',  # torch's compiler
         "Only use 'alpha' for pillow backend",
         'Fail to import ``MultiScaleDeformableAttention``',  # mmcv-lite, of which no network of ours takes it
+        'Setting (OMP|MKL)_NUM_THREADS environment variable',  # what mmengine does for every one of several processes
+        'Grad strides do not match bucket view strides',  # of convolutions in channels-last memory
     ):
         warnings.filterwarnings('ignore', message=message)

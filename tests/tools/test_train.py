@@ -1,12 +1,8 @@
 """tools/train.py: what it prints, its options, and what it refuses."""
 
 import json
-import os
 import pickle
 import shutil
-import socket
-import subprocess
-import sys
 from pathlib import Path
 
 import cv2
@@ -249,38 +245,6 @@ def test_imagenet_recipe(call, tiny_imagenet):
     status, _, errors = call('train', config, '--device', 'cpu', '--cfg-options', *SMALL_RUN)
     assert status == 0, errors
     assert np.isfinite(scalars('work_dirs/shufflenet-v1-0.5x-g8_in1k')[0]['loss'])
-
-
-@pytest.mark.slow
-def test_two_processes_on_the_cpu(tmp_path):
-    config = write_config(tmp_path / 'parallel.py')
-    with socket.socket() as probe:
-        probe.bind(('localhost', 0))
-        port = probe.getsockname()[1]
-    subprocess.run(
-        [
-            sys.executable,
-            '-m',
-            'torch.distributed.run',
-            '--nproc_per_node=2',
-            f'--master_port={port}',
-            str(ROOT / 'tools' / 'train.py'),
-            str(config),
-            '--launcher',
-            'pytorch',
-            '--device',
-            'cpu',
-            '--work-dir',
-            'w',
-        ],
-        cwd=tmp_path,
-        check=True,
-        timeout=300,
-        capture_output=True,
-        env={**os.environ, 'OMP_NUM_THREADS': '1'},
-    )
-    # 48 images, 16 per process: two iterations an epoch.
-    assert read_checkpoint(tmp_path / 'w' / 'epoch_3.pth')['meta']['iter'] == 6
 
 
 def break_optimizer(content):
