@@ -7,8 +7,10 @@ import argparse
 import json
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from shufflenet_zoo.atomic import replacing
 from shufflenet_zoo.benchmark.cases import PROCESSES, STANDARD_CASES, STANDARD_RATIOS, STANDARD_STARTS
@@ -24,6 +26,8 @@ from shufflenet_zoo.figures.style import write_figure
 from shufflenet_zoo.jobs.cli import Parser
 
 _PARTS = (*PROCESSES, 'start', 'files')
+# Other things than networks, with tables of their own.
+_DATA = 'data'
 
 
 def parse_args() -> argparse.Namespace:
@@ -32,9 +36,10 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         '--processes',
         nargs='+',
-        choices=_PARTS,
+        choices=(*_PARTS, _DATA),
         metavar='NAME',
-        help=f'measure these only: {", ".join(PROCESSES)}, start (start-up, memory), files (see --engines)',
+        help=f'measure these only: {", ".join(PROCESSES)}, start (start-up, memory), files (see --engines); or, alone, '
+        f'{_DATA}: what prepares the images of a training',
     )
     parser.add_argument(
         '--engines',
@@ -74,13 +79,15 @@ def parse_args() -> argparse.Namespace:
         args.processes = ['files'] if args.engines and not args.plots else [] if args.plots else _PARTS
     elif args.engines and 'files' not in args.processes and not args.plots:
         parser.error('--engines is for --processes files and --plots')
+    if _DATA in args.processes and (len(args.processes) > 1 or args.plots):
+        parser.error(f'--processes {_DATA} is measured alone')
     return args
 
 
 def main() -> None:
     """Run the tool."""
     args = parse_args()
-    from shufflenet_zoo.benchmark import files, measure, report
+    from shufflenet_zoo.benchmark import files, measure, pipeline, report
 
     def chosen(case) -> bool:
         return (not args.networks or case.network in args.networks) and (not args.batches or case.batch in args.batches)
@@ -88,6 +95,10 @@ def main() -> None:
     def say(line: str) -> None:
         print(line, file=sys.stderr)
 
+    if _DATA in args.processes:
+        found = pipeline.measure(args.threads, args.seconds, say)
+        _write(args, pipeline.markdown(found), found)
+        return
     cases = [case for case in STANDARD_CASES if case.process in args.processes and chosen(case)]
     starts = [case for case in STANDARD_STARTS if 'start' in args.processes and chosen(case)]
     engines, notes = _engines(args.engines) if args.plots or 'files' in args.processes else ([], [])
@@ -113,24 +124,39 @@ def main() -> None:
     if growth:
         measured = files.run(growth, args.seconds, False, say)
         figure, found['growth'] = files.draw_growth(measured, growth), measured.as_dict()
+    with _naming_files():
+        if figure:
+            write_figure(figure, Path(args.out) / 'growth.png')
+        if cases:
+            with replacing(Path(args.out) / 'results.svg') as draft:
+                report.plot(results, cases, draft)
+    _write(args, text, found)
+
+
+def _write(args: argparse.Namespace, text: str, found: Mapping[str, Any]) -> None:
+    """Write what was measured, and print it."""
+    from shufflenet_zoo.benchmark.report import replace_tables
+
     folder = Path(args.out)
-    try:
+    with _naming_files():
         with replacing(folder / 'results.md') as draft:
             draft.write_text(text + '\n')
-        if figure:
-            write_figure(figure, folder / 'growth.png')
         with replacing(folder / 'results.json') as draft:
             draft.write_text(json.dumps(found, indent=1))
-        if cases:
-            with replacing(folder / 'results.svg') as draft:
-                report.plot(results, cases, draft)
         if args.write_into:
             document = Path(args.write_into)
             with replacing(document) as draft:
-                draft.write_text(report.replace_tables(document.read_text(), text))
+                draft.write_text(replace_tables(document.read_text(), text))
+    print(text)
+
+
+@contextmanager
+def _naming_files() -> Iterator[None]:
+    """Name the file that cannot be written."""
+    try:
+        yield
     except OSError as error:
         raise BenchmarkError(f'{error.filename} cannot be written: {error.strerror}') from error
-    print(text)
 
 
 def _engines(asked: Sequence[str] | None) -> tuple[list[str], list[str]]:
