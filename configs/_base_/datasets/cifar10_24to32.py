@@ -14,3 +14,12 @@ train_dataloader = dict(
 custom_hooks = [
     dict(type='SwitchRecipeHook', schedule=[dict(action_epoch=10, train_pipeline={{_base_.train_pipeline}})])
 ]
+
+# CIFAR's images stay as they are; photographs come down to their size.
+test_pipeline = [
+    dict(type='ResizeEdge', scale=32, edge='short'),
+    dict(type='CenterCrop', crop_size=32),
+    dict(type='PackInputs'),
+]
+val_dataloader = dict(dataset=dict(pipeline=test_pipeline))
+test_dataloader = val_dataloader
