@@ -82,10 +82,10 @@ $(TRAIN_STAMP): | $(PY)
 
 $(FULL_STAMP): $(TRAIN_STAMP)
 	@echo 'Installing into $(VENV) what the tests need besides:'
-	@echo '  mindspore, mmdet, onnx, onnxruntime, openvino, nncf, ncnn, MNN, LiteRT, mindcv, pytorchcv, pytest, ruff'
-	@echo '  and what they need.'
+	@echo '  mindspore, mmdet, onnx, onnxruntime, openvino, nncf, ncnn, MNN, LiteRT, coremltools, mindcv, pytorchcv,'
+	@echo '  pytest, ruff and what they need.'
 	@echo '  About 4 GB of disk (11 GB in all) and 3 minutes, without further messages.'
-	@$(PIP_INSTALL) ninja -e '.[detection,mindspore,export,ncnn,mnn,litert,test,lint]'
+	@$(PIP_INSTALL) ninja -e '.[detection,mindspore,export,ncnn,mnn,litert,coreml,test,lint]'
 	@echo "Installing mmcv with its compiled operators: 8 to 25 minutes, or seconds where pip's cache has them."
 	@JOBS=$(JOBS) sh requirements/install_mmcv.sh $(PY)
 	@touch $@

@@ -86,6 +86,7 @@ setup(
         'ncnn': read_requirements('ncnn'),
         'mnn': read_requirements('mnn'),
         'litert': read_requirements('litert-runtime'),
+        'coreml': read_requirements('coreml'),
         'bench': read_requirements('bench'),
         'test': read_requirements('bench', 'test'),
         'lint': read_requirements('lint'),

@@ -20,6 +20,7 @@ class Engine:
         packages: What writes and runs them, by the names of their modules.
         environment: The environment of its own that is needed besides, by its name. Default: None.
         batches: Whether a file can hold a batch. Default: False.
+        int8: Whether files can be quantized. Default: False.
         precision_hint: The precision that the file asks for. Default: None, none, which is float32 here.
         cpu_flag: What a line of /proc/cpuinfo must hold. Default: '', nothing.
     """
@@ -28,19 +29,22 @@ class Engine:
     packages: tuple[str, ...]
     environment: str | None = None
     batches: bool = False
+    int8: bool = False
     precision_hint: str | None = None
     cpu_flag: str = ''
 
 
 ENGINES = {
-    'onnxruntime': Engine('onnx', ('onnx', 'onnxruntime'), batches=True),
-    'openvino': Engine('openvino', ('openvino',), batches=True),
+    'onnxruntime': Engine('onnx', ('onnx', 'onnxruntime'), batches=True, int8=True),
+    'openvino': Engine('openvino', ('openvino', 'nncf'), batches=True, int8=True),
     'openvino-bf16': Engine('openvino', ('openvino',), batches=True, precision_hint='bf16', cpu_flag='bf16'),
     'ncnn': Engine('ncnn', ('ncnn', 'pnnx')),
     'mnn': Engine('mnn', ('MNN', 'onnx'), batches=True),
-    'litert': Engine('litert', ('ai_edge_litert',), environment='litert'),
-    'executorch': Engine('executorch', (), environment='executorch'),
+    'litert': Engine('litert', ('ai_edge_litert',), environment='litert', int8=True),
+    'executorch': Engine('executorch', (), environment='executorch', int8=True),
 }
+# The class of our backbones, by the network.
+CLASSES = {'ours/v1': 'ShuffleNetV1', 'ours/v2': 'ShuffleNetV2'}
 # Packages of networks, by what stands before the slash in their names.
 _NETWORK_PACKAGES = {'timm': 'timm'}
 
@@ -52,7 +56,7 @@ class FileCase:
     Attributes:
         network: A key of ``networks.TORCH``.
         engine: One of ENGINES.
-        form: 'plain', or of ours 'deploy'.
+        form: 'plain', or of ours 'deploy', or 'int8', the form that is written for the engine, quantized.
         batch: Images at once.
         threads: Threads of the runtime.
         size: Height and width of the images.
@@ -98,6 +102,7 @@ NETWORKS = (
     ('mmpretrain/v1', 'plain'),
     ('ours/v2', 'deploy'),
     ('ours/v2', 'plain'),
+    ('ours/v2', 'int8'),
     ('torchvision/v2', 'plain'),
     ('torchvision/mobilenet_v2', 'plain'),
     ('torchvision/mobilenet_v3_small', 'plain'),
@@ -147,7 +152,10 @@ def file_cases(engines: Collection[str]) -> list[FileCase]:
         for network, form in NETWORKS
         for batch in BATCHES
         for threads in THREADS
-        if is_installed(network) and (batch == 1 or ENGINES[engine].batches)
+        if is_installed(network)
+        and (batch == 1 or ENGINES[engine].batches)
+        # Calibrated image by image.
+        and (form != 'int8' or (ENGINES[engine].int8 and batch == 1))
     ]
 
 

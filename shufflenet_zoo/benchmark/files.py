@@ -10,7 +10,14 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from shufflenet_zoo.benchmark.cases import IMAGE_SIZE
-from shufflenet_zoo.benchmark.file_cases import ENGINES, GROWTH_BATCHES, GROWTH_NETWORKS, GROWTH_SIZES, FileCase
+from shufflenet_zoo.benchmark.file_cases import (
+    CLASSES,
+    ENGINES,
+    GROWTH_BATCHES,
+    GROWTH_NETWORKS,
+    GROWTH_SIZES,
+    FileCase,
+)
 from shufflenet_zoo.benchmark.measure import ask_worker
 from shufflenet_zoo.export.engine_environments import engine_python
 from shufflenet_zoo.export.forms import is_deploy_fastest
@@ -139,7 +146,8 @@ def _ratio_table(results: FileResults, cases: Sequence[FileCase]) -> str:
         for title, peer, subject in _RATIOS:
             ratios = []
             for engine in engines:
-                there, here = (found.get((engine, name, batch, threads)) for name in (peer, subject(engine)))
+                names = (title_of(engine) for title_of in (peer, subject))
+                there, here = (found.get((engine, name, batch, threads)) for name in names)
                 ratios.append(f'{there / here:.2f}' if there and here else '')
             if any(ratios):
                 rows.append((title, str(batch), str(threads), *ratios))
@@ -150,22 +158,26 @@ def _written(network: str) -> Callable[[str], str]:
     """Return what names the form of a network that is written for an engine."""
 
     def title(engine: str) -> str:
-        deployed = is_deploy_fastest(ENGINES[engine].format, _CLASSES[network])
+        deployed = is_deploy_fastest(ENGINES[engine].format, CLASSES[network])
         return f'{network} (deploy)' if deployed else network
 
     return title
 
 
-_CLASSES = {'ours/v1': 'ShuffleNetV1', 'ours/v2': 'ShuffleNetV2'}
-# What a row says, the peer, and of ours what it is compared with, by the engine.
-_RATIOS: tuple[tuple[str, str, Callable[[str], str]], ...] = (
+def _always(title: str) -> Callable[[str], str]:
+    return lambda engine: title
+
+
+# What a row says, the peer, and of ours what is compared with it, both by the engine.
+_RATIOS: tuple[tuple[str, Callable[[str], str], Callable[[str], str]], ...] = (
     *(
-        (f'{network}: deploy form / as trained', network, lambda engine, network=network: f'{network} (deploy)')
-        for network in _CLASSES
+        (f'{network}: deploy form / as trained', _always(network), _always(f'{network} (deploy)'))
+        for network in CLASSES
     ),
-    ("V1 1.0x g3: our file / mmpretrain's", 'mmpretrain/v1', _written('ours/v1')),
-    ("V2 1.0x: our file / torchvision's", 'torchvision/v2', _written('ours/v2')),
-    ('V2 1.0x: our file / MobileNetV2', 'torchvision/mobilenet_v2', _written('ours/v2')),
+    ("V1 1.0x g3: our file / mmpretrain's", _always('mmpretrain/v1'), _written('ours/v1')),
+    ("V2 1.0x: our file / torchvision's", _always('torchvision/v2'), _written('ours/v2')),
+    ('V2 1.0x: our file / MobileNetV2', _always('torchvision/mobilenet_v2'), _written('ours/v2')),
+    ('V2 1.0x: our int8 / our file', _written('ours/v2'), _always('ours/v2 (int8)')),
 )
 
 

@@ -95,6 +95,8 @@ def main() -> None:
             f'largest difference from the live model: {exported.boxes.pixels:.1e} pixels and '
             f'{exported.boxes.score:.1e} of a score, of {exported.boxes.boxes} boxes'
         )
+    elif exported.difference is None:
+        print('not run: the runtime does not exist for this system; inputs, outputs and metadata were read again')
     else:
         print(f'largest difference from the live model: {exported.difference:.1e} of the largest logit')
     if exported.default:

@@ -110,12 +110,12 @@ class Loaded:
 
     Attributes:
         run: Computes logits from normalised images, both float32; of a detector boxes, scores and labels of one image,
-            or where the file has no decoding, what that takes.
+            or where the file has no decoding, what that takes. None where the runtime does not exist for this system.
         texts: The metadata that the file holds.
         default: The precision that the runtime computes in unless it is told, 'bf16', and what computes in it. Default:
             None, it is the one of ``run``, or the file asks for one.
     """
 
-    run: Callable[[np.ndarray], Any]
+    run: Callable[[np.ndarray], Any] | None
     texts: Mapping[str, str] = field(default_factory=dict)
     default: tuple[str, Callable[[np.ndarray], np.ndarray]] | None = None

@@ -20,10 +20,11 @@ FORMATS = {
     'mnn': 'shufflenet_zoo.export.format_mnn',
     'litert': 'shufflenet_zoo.export.format_litert',
     'executorch': 'shufflenet_zoo.export.format_executorch',
+    'coreml': 'shufflenet_zoo.export.format_coreml',
     'mindir': 'shufflenet_zoo.export.format_mindir',
 }
 # The extras that bring what formats need, where that is not 'export'.
-EXTRAS = {'ncnn': 'ncnn', 'mnn': 'mnn', 'litert': 'litert', 'mindir': 'mindspore'}
+EXTRAS = {'ncnn': 'ncnn', 'mnn': 'mnn', 'litert': 'litert', 'coreml': 'coreml', 'mindir': 'mindspore'}
 PRECISIONS = ('fp32', 'fp16', 'int8')
 # Two sizes of photographs: a pipeline that makes the same of both makes that of every image.
 PHOTOGRAPHS = ((480, 640), (500, 333))
@@ -112,7 +113,7 @@ class Format:
         suffix: Suffix of its files.
         precisions: Those of PRECISIONS that it can hold.
         write: Writes a source's model: write(source, shape, precision, path).
-        load: Loads a file into its runtime.
+        load: Loads a file into its runtime; where that does not exist for this system, what it returns cannot run.
         quantize: Turns an fp32 file into an int8 one: quantize(fp32 path, path, calibration batches).
         parts: Every file that belongs to a path, the path itself first.
         frameworks: The frameworks whose models it can hold.

@@ -1,5 +1,7 @@
 """A program for ExecuTorch's environment, which lacks this package: writes .pte files, and runs them."""
 
+import json
+import math
 import os
 import sys
 import sysconfig
@@ -9,13 +11,14 @@ import numpy as np
 import torch
 
 
-def convert(source: str, texts: str, target: str) -> None:
+def convert(source: str, texts: str, target: str, images: str | None = None) -> None:
     """Convert an exported program for XNNPACK; the method ``metadata`` of the new one returns the texts.
 
     Args:
         source: The .pt2 file.
         texts: JSON.
         target: The .pte file.
+        images: A .npy file with calibration images, each a batch of one, to quantize by. Default: None, in float.
     """
     from executorch.backends.xnnpack.partition.xnnpack_partitioner import XnnpackPartitioner
     from executorch.exir import to_edge_transform_and_lower
@@ -23,29 +26,65 @@ def convert(source: str, texts: str, target: str) -> None:
     # Where the flatbuffer compiler lies, which it calls.
     os.environ['PATH'] = os.pathsep.join([sysconfig.get_path('scripts'), os.environ.get('PATH', '')])
     program = torch.export.load(source)
+    if images is not None:
+        program = _quantized(program, np.load(images))
     lowered = to_edge_transform_and_lower(
         program, partitioner=[XnnpackPartitioner()], constant_methods={'metadata': texts}
     )
     Path(target).write_bytes(lowered.to_executorch().buffer)
 
 
-def describe(path: str, texts: str) -> None:
-    """Write what a program says about itself into a JSON file."""
-    (found,) = _load(path).load_method('metadata').execute([])
-    Path(texts).write_text(found)
+def _quantized(program: torch.export.ExportedProgram, images: np.ndarray) -> torch.export.ExportedProgram:
+    from executorch.backends.xnnpack.quantizer.xnnpack_quantizer import (
+        XNNPACKQuantizer,
+        get_symmetric_quantization_config,
+    )
+    from torchao.quantization.pt2e.quantize_pt2e import convert_pt2e, prepare_pt2e
+    from torchao.quantization.pt2e.quantizer import QuantizationAnnotation, SharedQuantizationSpec
+    from torchao.quantization.pt2e.quantizer.quantizer import Q_ANNOTATION_KEY
+
+    class Quantizer(XNNPACKQuantizer):
+        """Gives a slice the scale of what it is cut from: XNNPACK takes no other, and the base forgets slices."""
+
+        def annotate(self, model: torch.fx.GraphModule) -> torch.fx.GraphModule:
+            model = super().annotate(model)
+            for node in model.graph.nodes:
+                whole = node.args[0] if node.target == torch.ops.aten.slice.Tensor else None
+                if whole is not None and whole.meta.get(Q_ANNOTATION_KEY):
+                    shared = SharedQuantizationSpec(whole)
+                    node.meta[Q_ANNOTATION_KEY] = QuantizationAnnotation({whole: shared}, shared, _annotated=True)
+            return model
+
+    quantizer = Quantizer().set_global(get_symmetric_quantization_config(is_per_channel=True))
+    prepared = prepare_pt2e(program.module(), quantizer)
+    with torch.no_grad():
+        for image in images:
+            prepared(torch.from_numpy(image))
+        return torch.export.export(convert_pt2e(prepared), program.example_inputs[0])
 
 
-def run(path: str, images: str, logits: str) -> None:
-    """Run a program on a .npy file and write another."""
-    (found,) = _load(path).load_method('forward').execute([torch.from_numpy(np.load(images))])
-    np.save(logits, found.numpy())
+def serve(path: str) -> None:
+    """Run a program on what comes by standard input: lines with the shape of images in JSON, then those in float32.
 
-
-def _load(path: str):
+    The answers, on standard output, are alike; before them comes a line with what the program says about itself.
+    """
     from executorch.runtime import Runtime
 
-    return Runtime.get().load_program(path)
+    # What the runtime prints must not mix with the answers.
+    answers = os.fdopen(os.dup(1), 'wb')
+    os.dup2(2, 1)
+    program = Runtime.get().load_program(path)
+    (texts,) = program.load_method('metadata').execute([])
+    answers.write(texts.encode() + b'\n')
+    answers.flush()
+    method = program.load_method('forward')
+    for line in sys.stdin.buffer:
+        shape = json.loads(line)
+        images = np.frombuffer(bytearray(sys.stdin.buffer.read(4 * math.prod(shape))), np.float32).reshape(shape)
+        (logits,) = method.execute([torch.from_numpy(images)])
+        answers.write(json.dumps(list(logits.shape)).encode() + b'\n' + logits.numpy().tobytes())
+        answers.flush()
 
 
 if __name__ == '__main__':
-    {'convert': convert, 'describe': describe, 'run': run}[sys.argv[1]](*sys.argv[2:])
+    {'convert': convert, 'serve': serve}[sys.argv[1]](*sys.argv[2:])

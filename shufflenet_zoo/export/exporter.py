@@ -2,6 +2,7 @@
 
 import importlib
 import os
+import shutil
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from functools import partial
@@ -29,6 +30,8 @@ _BACKEND_EXTRAS = {'torch': 'openmmlab', 'mindspore': 'mindspore'}
 TOLERANCES = {'fp32': 1e-4, 'fp16': 2e-2, 'bf16': 5e-2}
 # An int8 file must decide like the live model on this share of the test images.
 MIN_AGREEMENT = 0.9
+# What quantizes, beside what a format needs anyway.
+_QUANTIZERS = {'onnx': 'onnxruntime.quantization', 'openvino': 'nncf'}
 # How many calibration images it is run on under each instruction set.
 _IMAGES_OF_INSTRUCTION_SETS = 64
 
@@ -67,7 +70,8 @@ class Exported:
     Attributes:
         path: The file.
         difference: Largest difference of a logit relative to the largest logit; for int8, the share of test images
-            that are decided otherwise than by the live model; for a detector, of a side of a box in pixels.
+            that are decided otherwise than by the live model; for a detector, of a side of a box in pixels. None where
+            the file cannot be run here.
         deployed: Whether it holds the deploy form rather than the trained network as it is.
         accuracies: For int8, the top-1 accuracies in percent on the test data before and after.
         instruction_sets: For int8, those of this CPU's that the file was run in besides the one that is chosen.
@@ -77,7 +81,7 @@ class Exported:
     """
 
     path: Path
-    difference: float
+    difference: float | None
     deployed: bool
     accuracies: tuple[float, float] | None = None
     instruction_sets: tuple[str, ...] = ()
@@ -126,6 +130,8 @@ def export(config: Config, checkpoint: str, options: ExportOptions) -> Exported:
             else:
                 exported = _write(source, shape, target, written, options.precision)
             for part, final in zip(target.parts(written), target.parts(path), strict=True):
+                if final.is_dir():  # which nothing replaces
+                    shutil.rmtree(final)
                 os.replace(part, final)
         return replace(exported, path=path, deployed=deployed)
     except OSError as error:
@@ -237,9 +243,9 @@ def _check_options(options: ExportOptions, target: Format) -> None:
         raise ConfigError('--int8 needs calibration data: give the number of training images with --calibration N')
     if options.precision != 'int8' and options.calibration is not None:
         raise ConfigError('--calibration is for --int8 only')
-    if options.precision == 'int8':
+    if options.precision == 'int8' and options.format in _QUANTIZERS:
         with quiet():  # importing nncf tells whether there is a GPU
-            _import('nncf' if options.format == 'openvino' else 'onnxruntime.quantization', '--int8', 'export')
+            _import(_QUANTIZERS[options.format], '--int8', 'export')
 
 
 def _write(source: Source, shape: Shape, target: Format, path: Path, precision: str) -> Exported:
@@ -247,6 +253,8 @@ def _write(source: Source, shape: Shape, target: Format, path: Path, precision: 
     loaded = target.load(path)
     if read_metadata(loaded.texts) != source.metadata:
         raise ExportError(f'{path.name} does not hold the metadata that was written into it')
+    if loaded.run is None:
+        return Exported(path, None, False)
     if isinstance(source, DetectorSource):
         return _compare_detections(source, loaded, path)
     computed_in = 'bf16' if source.metadata.precision_hint == 'bf16' else precision

@@ -2,9 +2,11 @@
 
 import json
 import zipfile
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import ai_edge_litert  # noqa: F401  missed before anything is written
+import numpy as np
 
 from shufflenet_zoo.deployed.runtimes import LITERT_METADATA, load_litert
 from shufflenet_zoo.export.contract import Format, Shape, Source
@@ -19,9 +21,21 @@ def write(source: Source, shape: Shape, precision: str, path: Path) -> None:
     """Write a model for images of one size; the metadata is a file in the archive that such files may end with."""
     program = path.with_suffix('.pt2')
     write_program(source, shape, 'fp32', program)
-    run_converter('litert-torch', engine_command('litert', program, path), path)
+    run_converter('litert-torch', engine_command('litert', 'convert', program, path), path)
+    _append(path, source.metadata.as_texts())
+
+
+def quantize(source: Path, path: Path, batches: Sequence[np.ndarray]) -> None:
+    """Quantize statically with ai-edge-quantizer."""
+    images = path.with_suffix('.npy')
+    np.save(images, np.stack(batches))
+    run_converter('ai-edge-quantizer', engine_command('litert', 'quantize', source, images, path), path)
+    _append(path, load_litert(source).texts)
+
+
+def _append(path: Path, texts: Mapping[str, str]) -> None:
     with zipfile.ZipFile(path, 'a') as archive:
-        archive.writestr(LITERT_METADATA, json.dumps(source.metadata.as_texts(), indent=1))
+        archive.writestr(LITERT_METADATA, json.dumps(dict(texts), indent=1))
 
 
-FORMAT = Format('.tflite', ('fp32',), write, load_litert, dynamic=False, detectors='outputs')
+FORMAT = Format('.tflite', ('fp32', 'int8'), write, load_litert, quantize, dynamic=False, detectors='outputs')

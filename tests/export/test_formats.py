@@ -151,9 +151,32 @@ def test_what_a_converter_says_stays_out_of_the_terminal_but_in_the_error(tmp_pa
 @pytest.mark.parametrize('cfg', FEW.values(), ids=FEW)
 @pytest.mark.parametrize('name', ['litert', 'executorch'])
 def test_engines_in_environments_of_their_own(name, cfg, tmp_path):
-    path, difference = written(name, make_source(cfg), tmp_path)
+    source = make_source(cfg)
+    path, difference = written(name, source, tmp_path)
     assert difference <= 1e-5
     assert exporter.load_file(name, path)[1] == METADATA
+    noise = np.random.default_rng(0).standard_normal((8, 1, 3, 64, 64), dtype=np.float32)
+    small = path.with_name('int8' + path.suffix)
+    load_format(name).quantize(path, small, list(noise))
+    loaded, metadata = exporter.load_file(name, small)
+    assert metadata == METADATA
+    for image in noise:
+        expected = source.run(image)
+        assert 1e-3 < np.abs(loaded.run(image) - expected).max() / np.abs(expected).max() < 0.3
+
+
+def test_core_ml_is_written_and_read_again(tmp_path):
+    format_coreml = pytest.importorskip('shufflenet_zoo.export.format_coreml')
+    target = load_format('coreml')
+    path = tmp_path / f'm{target.suffix}'
+    source = make_source(V2 | {'out_indices': (0,)})
+    exported = exporter._write(source, Shape(3, (64, 64)), target, path, 'fp16')
+    assert exported.difference is None
+    assert exporter.load_file('coreml', path)[1] == METADATA
+    wide = Shape(3, (64, 96))
+    target.write(source, wide, 'fp32', path)
+    with pytest.raises(ExportError, match=r'"images": \[1, 3, 64, 96\]'):
+        format_coreml._check_ends(path, {'images': [1, 3, 64, 64], 'logits': [1, 48]})
 
 
 def test_without_deploy_form(tmp_path):
