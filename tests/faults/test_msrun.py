@@ -2,6 +2,7 @@
 
 import json
 import os
+import pickle
 import signal
 import time
 from pathlib import Path
@@ -75,7 +76,8 @@ def test_two_processes_equal_one(tmp_path):
 @pytest.fixture
 def train(tmp_path):
     """The command line of a training in two processes; the work directory must follow."""
-    config = write_job(tmp_path, "custom_hooks = [dict(type='EMAHook', momentum=0.1, update_buffers=True)]\n")
+    extra = "custom_hooks = [dict(type='EMAHook', momentum=0.1, update_buffers=True)]\n"
+    config = write_job(tmp_path, extra + "test_dataloader['dataset']['indices'] = 63\n")
     return [*tiny('train', config, '--resume', folder=tmp_path), '--work-dir']
 
 
@@ -93,6 +95,18 @@ def test_stopped_by_a_signal_to_one_and_resumed_to_the_bit(train, tmp_path):
     assert status == 0, output + errors
     assert 'resumed at iteration ' in output
     assert_same_state(tmp_path / 'work' / 'epoch_2.ckpt', tmp_path / 'whole' / 'epoch_2.ckpt')
+
+    # A test finds what one process finds, in its order.
+    arguments = ('test', tmp_path / 'job.py', 'work/epoch_2.ckpt')
+    found = {}
+    for count, test in {1: command(*arguments, backend='mindspore'), 2: tiny(*arguments, folder=tmp_path)}.items():
+        status, output, errors = run(*test, '--out', f'{count}.pkl', cwd=tmp_path)
+        assert status == 0, output + errors
+        found[count] = pickle.loads((tmp_path / f'{count}.pkl').read_bytes())
+    assert [len(items) for items in found.values()] == [63, 63]
+    for one, two in zip(found[1], found[2], strict=True):
+        assert one['gt_label'] == two['gt_label']
+        np.testing.assert_allclose(one['pred_score'], two['pred_score'], atol=1e-6)
 
     # Of another number of processes an iteration is another.
     alone = command('train', tmp_path / 'job.py', '--resume', '--work-dir', 'work', backend='mindspore')
