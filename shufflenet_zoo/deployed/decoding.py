@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from shufflenet_zoo.errors import DataError
+
 
 @dataclass(frozen=True)
 class Level:
@@ -84,9 +86,14 @@ def decode(
 
     Returns:
         Boxes (N, 4) in pixels, scores (N,) and classes (N,).
+
+    Raises:
+        DataError: if there are not as many priors as the decoding says.
     """
     scores = _activate(outputs, decoding.activation)
     ends = np.cumsum([level.size[0] * level.size[1] * len(level.priors) for level in decoding.levels])
+    if ends[-1] != len(outputs):
+        raise DataError(f'the file computes {len(outputs)} boxes, and says that it has {ends[-1]}')
     places, labels = _best(scores, ends, decoding)
     priors = np.concatenate([level.grid() for level in decoding.levels])
     boxes = _boxes(priors[places], codes[places], decoding)

@@ -1,11 +1,12 @@
 """Exported files by their suffixes."""
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 from shufflenet_zoo.deployed.classifier import Classifier
 from shufflenet_zoo.deployed.detector import Detector
-from shufflenet_zoo.deployed.metadata import DetectorMetadata, read_metadata
+from shufflenet_zoo.deployed.metadata import DetectorMetadata, Loaded, Metadata, read_metadata
 from shufflenet_zoo.deployed.runtimes import RUNTIMES
 from shufflenet_zoo.errors import DataError, DependencyError
 
@@ -27,14 +28,28 @@ def load(path: str | os.PathLike, threads: int | None = None) -> Classifier | De
         raise DataError(f'{path} is called otherwise than files that run without a framework: *{", *".join(RUNTIMES)}')
     if not path.is_file():
         raise DataError(f'{path} does not exist; tools/export.py writes such files')
+    loaded, metadata = load_described(lambda: runtime.load(path, threads), path, f'pip install {runtime.package}')
+    return (Detector if isinstance(metadata, DetectorMetadata) else Classifier)(loaded, metadata)
+
+
+def load_described(load: Callable[[], Loaded], path: Path, installation: str) -> tuple[Loaded, Metadata]:
+    """Load a file with what it says about itself.
+
+    Args:
+        load: Loads it.
+        path: The file, for errors.
+        installation: The command that installs what loads it.
+
+    Raises:
+        DataError: if it is damaged, or holds no metadata or a value that is none of its kind.
+        DependencyError: if what loads it is not installed.
+    """
     try:
-        loaded = runtime.load(path, threads)
-        metadata = read_metadata(loaded.texts)
-        return (Detector if isinstance(metadata, DetectorMetadata) else Classifier)(loaded, metadata)
+        loaded = load()
+        return loaded, read_metadata(loaded.texts)
     except ModuleNotFoundError as error:
         raise DependencyError(
-            f'{path} is run by the package {error.name!r}, which is not installed; '
-            f'install it with pip install {runtime.package}'
+            f'{path} is run by the package {error.name!r}, which is not installed; install it with {installation}'
         ) from error
     except KeyError as error:
         raise DataError(f'{path} does not say {error}, as files of tools/export.py do; export it again') from error

@@ -1,6 +1,7 @@
 """What an exported file says about itself, and the file once it is loaded. Without a framework."""
 
 import json
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
@@ -15,6 +16,45 @@ PRECISION_HINTS = ('f32', 'bf16')
 DETECTOR_OUTPUTS = ('boxes', 'scores', 'labels')
 # Of a detector without decoding: (1, priors, classes) and (1, priors, 4).
 HEAD_OUTPUTS = ('class_outputs', 'box_codes')
+# Pixels along a side, beyond which no image that a file asks for can be meant.
+_LARGEST = 2**14
+
+
+def _is_side(value: Any) -> bool:
+    return isinstance(value, int) and 0 < value <= _LARGEST
+
+
+def _is_size(value: Any) -> bool:
+    return isinstance(value, tuple) and len(value) == 2 and all(map(_is_side, value))
+
+
+def _are_numbers(value: Any) -> bool:
+    return isinstance(value, tuple) and all(isinstance(one, (int, float)) and math.isfinite(one) for one in value)
+
+
+# What every value must be: a file may say anything.
+_RULES: dict[str, tuple[Callable[[Any], bool], str]] = {
+    'mean': (_are_numbers, 'numbers'),
+    'std': (lambda value: _are_numbers(value) and 0 not in value, 'numbers other than 0'),
+    'channel_order': (lambda value: value in ('rgb', 'bgr'), "'rgb' or 'bgr'"),
+    'input_size': (_is_size, f'height and width of at most {_LARGEST}'),
+    'class_names': (
+        lambda value: isinstance(value, tuple) and all(isinstance(name, str) for name in value),
+        'a list of texts',
+    ),
+    'short_side': (lambda value: value is None or _is_side(value), f'a length of at most {_LARGEST}'),
+    'crop_size': (lambda value: value is None or _is_size(value), f'height and width of at most {_LARGEST}'),
+    'interpolation': (lambda value: isinstance(value, str), 'a text'),
+    'resize_backend': (lambda value: value in ('cv2', 'pillow'), "'cv2' or 'pillow'"),
+    'other_step': (lambda value: value is None or isinstance(value, str), 'a text'),
+    'dynamic': (lambda value: isinstance(value, bool), 'true or false'),
+    'precision_hint': (lambda value: value in (None, *PRECISION_HINTS), f'one of {", ".join(PRECISION_HINTS)}'),
+    'keep_ratio': (lambda value: isinstance(value, bool), 'true or false'),
+    'padding': (
+        lambda value: value is None or (isinstance(value, (int, float)) and 0 <= value <= 255),
+        'from 0 to 255',
+    ),
+}
 
 
 @dataclass(frozen=True)
@@ -34,6 +74,9 @@ class Metadata:
         other_step: The first step of the test pipeline that is none of these. Default: None, there is no other.
         dynamic: Whether the file takes any batch and image size. Default: False.
         precision_hint: What the runtime is to compute in, of PRECISION_HINTS. Default: None, float32.
+
+    Raises:
+        ValueError: if a value is none of its kind.
     """
 
     mean: tuple[float, ...]
@@ -49,6 +92,13 @@ class Metadata:
     dynamic: bool = False
     precision_hint: str | None = None
 
+    def __post_init__(self) -> None:
+        for name in self.__dataclass_fields__:
+            holds, words = _RULES.get(name, (lambda _: True, ''))
+            value = getattr(self, name)
+            if not holds(value):
+                raise ValueError(f'{name}={value!r} must be {words}')
+
     def as_texts(self) -> dict[str, str]:
         """Return every value as JSON, for files that hold texts."""
         return {key: json.dumps(value) for key, value in asdict(self).items()}
@@ -59,6 +109,7 @@ class Metadata:
 
         Raises:
             KeyError: if a value is missing.
+            ValueError: if one is no JSON, or none of its kind.
         """
         values = {key: json.loads(texts[key]) for key in cls.__dataclass_fields__}
         return cls(**{key: tuple(value) if isinstance(value, list) else value for key, value in values.items()})

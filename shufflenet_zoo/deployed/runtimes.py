@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 
@@ -23,6 +24,16 @@ _HINT = 'INFERENCE_PRECISION_HINT'
 LITERT_METADATA = 'shufflenet_zoo.json'
 # The logits, or what a detector computes.
 Outputs = np.ndarray | tuple[np.ndarray, ...]
+# What metadata has at most, whatever a file claims: the names of a hundred thousand classes.
+_MAX_METADATA = 2**22
+
+
+def _read_texts(stream: IO[bytes]) -> dict[str, str]:
+    """Read metadata in JSON."""
+    data = stream.read(_MAX_METADATA + 1)
+    if len(data) > _MAX_METADATA:
+        raise ValueError(f'its metadata has more than {_MAX_METADATA} bytes')
+    return json.loads(data)
 
 
 def load_onnx(path: Path, threads: int | None = None) -> Loaded:
@@ -84,6 +95,7 @@ def load_ncnn(path: Path, threads: int | None = None) -> Loaded:
     """Load a .param file, its .bin and its .json into ncnn; it takes one image at a time."""
     import ncnn
 
+    _check_ncnn(path)
     net = ncnn.Net()
     for option in ('use_fp16_packed', 'use_fp16_storage', 'use_fp16_arithmetic', 'use_bf16_storage'):
         setattr(net.opt, option, False)
@@ -94,7 +106,8 @@ def load_ncnn(path: Path, threads: int | None = None) -> Loaded:
     if failed:
         raise ValueError(f'ncnn cannot read {path.name}')
 
-    texts = json.loads(path.with_suffix('.json').read_text(encoding='utf-8'))
+    with path.with_suffix('.json').open('rb') as stream:
+        texts = _read_texts(stream)
 
     def run(images: np.ndarray) -> Outputs:
         (image,) = images
@@ -108,6 +121,13 @@ def load_ncnn(path: Path, threads: int | None = None) -> Loaded:
             return _one_or_all(np.array(output)[None] for _, output in outputs)
 
     return Loaded(run, texts)
+
+
+def _check_ncnn(path: Path) -> None:
+    """Check the numbers that a .param file begins with: ncnn allocates as many layers and blobs unasked."""
+    words = path.read_bytes().split()
+    if len(words) < 3 or not all(word.isdigit() and int(word) < len(words) for word in words[1:3]):
+        raise ValueError(f'{path.name} is damaged: it has not as many layers and blobs as it says')
 
 
 def load_mnn(path: Path, threads: int | None = None) -> Loaded:
@@ -146,8 +166,8 @@ def load_litert(path: Path, threads: int | None = None) -> Loaded:
         interpreter.invoke()
         return _one_or_all(map(interpreter.get_tensor, found))
 
-    with zipfile.ZipFile(path) as archive:
-        return Loaded(run, json.loads(archive.read(LITERT_METADATA)))
+    with zipfile.ZipFile(path) as archive, archive.open(LITERT_METADATA) as stream:
+        return Loaded(run, _read_texts(stream))
 
 
 def _one_or_all(outputs: Iterable[np.ndarray]) -> Outputs:

@@ -120,6 +120,7 @@ class Format:
         dynamic: Whether it can hold models for any batch and image size.
         detectors: What detectors return in it: 'boxes', or 'outputs' of their heads where it cannot hold the decoding.
             Default: None, it can hold no detector.
+        runs_code: Whether its files are programs, whose loading can do whatever the user can.
         check_hint: Checks that this machine can compute in a precision that a file asks for. Default: None, files
             cannot ask.
         run_in_instruction_sets: Runs a file under every instruction set that the runtime can be held at on this CPU;
@@ -135,6 +136,7 @@ class Format:
     frameworks: tuple[str, ...] = ('torch',)
     dynamic: bool = True
     detectors: Literal['boxes', 'outputs'] | None = None
+    runs_code: bool = False
     check_hint: Callable[[str], None] | None = None
     run_in_instruction_sets: Callable[[Path, Sequence[np.ndarray]], Mapping[str, np.ndarray]] | None = None
 

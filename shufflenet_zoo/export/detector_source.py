@@ -132,7 +132,7 @@ def _metadata(
         mean=tuple(preprocessor.mean.flatten().tolist()) if normalises else (0.0,) * 3,
         std=tuple(preprocessor.std.flatten().tolist()) if normalises else (1.0,) * 3,
         channel_order='rgb' if preprocessor._channel_conversion else 'bgr',
-        class_names=class_names,
+        class_names=tuple(map(str, class_names)),
         **said,
     )
 

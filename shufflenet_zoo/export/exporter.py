@@ -14,6 +14,7 @@ from mmengine.config import Config
 
 from shufflenet_zoo.atomic import draft_folder
 from shufflenet_zoo.deployed.detector import Detector
+from shufflenet_zoo.deployed.loading import load_described
 from shufflenet_zoo.deployed.metadata import Loaded, Metadata, read_metadata
 from shufflenet_zoo.deployed.quiet import quiet
 from shufflenet_zoo.errors import ConfigError, DependencyError, ExportError, ShuffleNetZooError
@@ -193,18 +194,33 @@ def load_format(name: str) -> Format:
     return _import(FORMATS[name], f'--format {name}', EXTRAS.get(name, 'export')).FORMAT
 
 
-def load_file(name: str, path: str | Path) -> tuple[Loaded, Metadata]:
+def load_file(name: str, path: str | Path, trust: bool = False) -> tuple[Loaded, Metadata]:
     """Load an exported file into its own runtime.
 
     Args:
         name: Its format, one of FORMATS.
         path: The file.
+        trust: Whether the file may run code, as those of torch.export and TorchScript do. Default: False.
 
     Returns:
         The model, and how to prepare its images.
+
+    Raises:
+        ExportError: if the file is a program and not trusted.
+        DataError: if it is damaged, or holds no metadata or a value that is none of its kind.
+        DependencyError: if a package that loads it is not installed.
     """
-    loaded = load_format(name).load(Path(path))
-    return loaded, read_metadata(loaded.texts)
+    path, target = Path(path), load_format(name)
+    if target.runs_code and not trust:
+        raise ExportError(
+            f'{path}: a file of format {name} is a program, which can do whatever you can; if it is your own, load it '
+            f'with trust=True'
+        )
+    return load_described(lambda: target.load(path), path, _how_to_install(EXTRAS.get(name, 'export')))
+
+
+def _how_to_install(extra: str) -> str:
+    return f"pip install 'shufflenet-zoo[{extra}]'"
 
 
 def _import(module: str, what: str, extra: str):
@@ -212,8 +228,7 @@ def _import(module: str, what: str, extra: str):
         return importlib.import_module(module)
     except ModuleNotFoundError as error:
         raise DependencyError(
-            f'{what} needs the package {error.name!r}, which is not installed; install it with '
-            f"pip install 'shufflenet-zoo[{extra}]'"
+            f'{what} needs the package {error.name!r}, which is not installed; install it with {_how_to_install(extra)}'
         ) from error
 
 

@@ -43,4 +43,5 @@ def load(path: Path) -> Loaded:
     return Loaded(run, texts)
 
 
-FORMAT = Format('.pt2', ('fp32', 'fp16'), write, load)
+# Parts of such a file are unpickled.
+FORMAT = Format('.pt2', ('fp32', 'fp16'), write, load, runs_code=True)

@@ -30,4 +30,4 @@ def load(path: Path) -> Loaded:
     return Loaded(run, {key: text.decode() if isinstance(text, bytes) else text for key, text in texts.items()})
 
 
-FORMAT = Format('.torchscript', ('fp32', 'fp16'), write, load)
+FORMAT = Format('.torchscript', ('fp32', 'fp16'), write, load, runs_code=True)

@@ -55,7 +55,7 @@ def _metadata(
         std=tuple(preprocessor.std.ravel().tolist()) if normalises else (1.0,) * channels,
         channel_order='rgb' if preprocessor.to_rgb else 'bgr',
         input_size=input_size or _pipeline_size(config),
-        class_names=class_names,
+        class_names=tuple(map(str, class_names)),
         **describe_steps(config.test_dataloader.dataset.get('pipeline', ()), input_size),
     )
 

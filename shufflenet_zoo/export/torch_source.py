@@ -87,7 +87,7 @@ def _metadata(config: Config, model: nn.Module, class_names: tuple[str, ...], si
         std=tuple(preprocessor.std.flatten().tolist()) if normalises else (1.0,) * channels,
         channel_order='rgb' if preprocessor.to_rgb else 'bgr',
         input_size=size or _pipeline_size(config, innermost_test_dataset(config)),
-        class_names=class_names,
+        class_names=tuple(map(str, class_names)),
         **describe_steps(innermost_test_dataset(config)['pipeline'], size),
     )
 

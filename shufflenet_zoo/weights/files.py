@@ -43,6 +43,8 @@ _BEGINNINGS: tuple[tuple[bytes, ModuleType], ...] = (
 # The number that begins PyTorch's files from before its zip archives, within a first pickle.
 _OLD_TORCH = bytes.fromhex('6cfc9c46f9206aa85019')
 _ZIP = b'PK\x03\x04'
+# Members of programs that torch.export saved, now and before.
+_PROGRAMS = ('models/model.json', 'serialized_exported_program.json')
 _ZIPPED: tuple[tuple[str, ModuleType], ...] = (('data.pkl', file_torch), ('.npy', file_npz))
 # What people bring instead of weights, by the first bytes, and what would be right.
 _FOREIGN = (
@@ -108,6 +110,10 @@ def _zipped_format(path: Path) -> ModuleType:
             names = archive.namelist()
     except CheckpointError as error:
         raise CheckpointError(f'checkpoint {error}') from error
+    if any(name.endswith(_PROGRAMS) for name in names):
+        raise CheckpointError(
+            f'checkpoint {path} is a program of torch.export, which is code; give the checkpoint that it was made from'
+        )
     for ending, module in _ZIPPED:
         if any(name.endswith(ending) for name in names):
             return module

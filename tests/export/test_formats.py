@@ -85,7 +85,7 @@ def test_every_structure_in_onnx(name, tmp_path):
 def test_any_batch_and_size(name, cfg, tmp_path):
     path, difference = written(name, make_source(cfg), tmp_path, dynamic=True)
     assert difference <= 1e-5
-    loaded, metadata = exporter.load_file(name, path)
+    loaded, metadata = exporter.load_file(name, path, trust=True)
     assert metadata == METADATA
     assert loaded.run(images(cfg, 96, 70, 5).numpy()).shape[0] == 5
 
@@ -93,7 +93,7 @@ def test_any_batch_and_size(name, cfg, tmp_path):
 def test_torch_export_of_any_batch_and_size(tmp_path):
     path, difference = written('torch-export', make_source(V2 | {'out_indices': (0,)}), tmp_path, dynamic=True)
     assert difference <= 1e-5
-    assert exporter.load_file('torch-export', path)[1] == METADATA
+    assert exporter.load_file('torch-export', path, trust=True)[1] == METADATA
 
 
 @pytest.mark.parametrize('deploy', [True, False], ids=['deploy', 'as-trained'])

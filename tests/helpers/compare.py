@@ -1,14 +1,17 @@
 """How far outputs of networks are apart."""
 
 from collections.abc import Iterable
+from typing import TYPE_CHECKING, TypeAlias
 
-import mindspore
 import numpy as np
 import torch
 
 from shufflenet_zoo.equivalence.measurement import relative
 
-Array = np.ndarray | torch.Tensor | mindspore.Tensor
+if TYPE_CHECKING:  # the tests of PyTorch run without it
+    import mindspore
+
+Array: TypeAlias = 'np.ndarray | torch.Tensor | mindspore.Tensor'
 
 
 def difference(found: Iterable[Array], expected: Iterable[Array]) -> float:
@@ -24,4 +27,4 @@ def as_array(values: Array) -> np.ndarray:
     """Return a tensor of either framework as a numpy array."""
     if isinstance(values, torch.Tensor):
         return values.detach().numpy()
-    return values.asnumpy() if isinstance(values, mindspore.Tensor) else values
+    return values if isinstance(values, np.ndarray) else values.asnumpy()

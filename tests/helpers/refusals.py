@@ -1,5 +1,6 @@
 """What every refusal has in common: one line, status 2, and nothing left behind."""
 
+import resource
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,6 +19,11 @@ def assert_refused(status: int, errors: str, *words: str) -> None:
     assert status == 2, errors
     assert_one_line(errors, *words)
     assert errors.startswith('error: ')
+
+
+def peak_memory() -> int:
+    """Return the largest number of bytes that this process has held."""
+    return 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
 
 @contextmanager

@@ -2,18 +2,19 @@
 
 from collections.abc import Iterator, Mapping
 from types import SimpleNamespace
-from typing import TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
-from mindspore import Parameter, Tensor
-from mindspore import nn as ms_nn
 from numpy.typing import DTypeLike
 from torch import nn
 
 from shufflenet_zoo.arch import Plan
 from shufflenet_zoo.equivalence.signal import signal_weights
 
-Network = TypeVar('Network', nn.Module, ms_nn.Cell)
+if TYPE_CHECKING:  # the tests of PyTorch run without it
+    from mindspore import nn as ms_nn
+
+Network = TypeVar('Network', nn.Module, 'ms_nn.Cell')
 # MindSpore's and Paddle's own words for what PyTorch calls otherwise.
 WORDS = {
     'gamma': 'weight',
@@ -57,7 +58,7 @@ def signal_state(
     }
 
 
-def state_of(model: nn.Module | ms_nn.Cell, **kwargs) -> dict[str, np.ndarray]:
+def state_of(model: 'nn.Module | ms_nn.Cell', **kwargs) -> dict[str, np.ndarray]:
     """Draw a state for a network; see ``signal_state``."""
     shapes = {name: tuple(value.shape) for name, value in _tensors(model)}
     # The residual units are held back by their BatchNorm.
@@ -72,10 +73,12 @@ def carry_signal(model: Network, seed: int = 0) -> Network:
         for name, tensor in model.state_dict().items():
             tensor.copy_(tensor.new_tensor(state[name]))
     else:
+        from mindspore import Tensor
+
         for name, parameter in _tensors(model):
             parameter.set_data(Tensor(state[name]))
     return model
 
 
-def _tensors(model: nn.Module | ms_nn.Cell) -> Iterator[tuple[str, nn.Parameter | Parameter]]:
+def _tensors(model: 'nn.Module | ms_nn.Cell') -> Iterator[tuple[str, Any]]:
     yield from model.state_dict().items() if isinstance(model, nn.Module) else model.parameters_and_names()

@@ -1,6 +1,5 @@
 """Weights of another wiring, and files that hold none, are refused at every door into a network."""
 
-import resource
 import shutil
 import zipfile
 
@@ -8,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 from helpers.layout_weights import make_weights
+from helpers.refusals import peak_memory
 from helpers.tiny_job import write_config
 
 from shufflenet_zoo.weights import convert, convert_file, write_weights
@@ -157,11 +157,6 @@ def bomb(tmp_path_factory):
             for _ in range(64):
                 stream.write(bytes(BOMB // 64))
     return folder
-
-
-def peak_memory() -> int:
-    """Return the largest number of bytes that this process has held."""
-    return 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
 
 @pytest.mark.parametrize('door', [*DOORS, 'resume'])
