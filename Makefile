@@ -14,13 +14,15 @@ FULL_STAMP := $(VENV)/.full-$(KEY)
 RUFF := $(firstword $(wildcard $(VENV)/bin/ruff) $(shell command -v ruff) $(VENV)/bin/ruff)
 
 .DELETE_ON_ERROR:
-.PHONY: help train test test-all test-faults lint bench verify detect litert-env executorch-env
+.PHONY: help train test test-all test-faults test-onedl test-py312 lint bench verify detect litert-env executorch-env
 
 help:
 	@echo 'make train        build $(VENV) for PyTorch classification and train configs/shufflenet_v1_g3.py'
 	@echo 'make test         complete $(VENV) and run every test but the slow ones'
 	@echo 'make test-all     the same with the slow ones'
 	@echo 'make test-faults  kill processes, fill disks and break data, and see that training says so and goes on'
+	@echo 'make test-onedl, make test-py312'
+	@echo "                  run the tests of classification on OneDL's packages, newer PyTorch and NumPy 2; on Python 3.12"
 	@echo 'make lint         check the style of the code'
 	@echo 'make bench        measure the speed of every engine'
 	@echo 'make verify       prove that both frameworks compute the same, for every variant'
@@ -40,6 +42,15 @@ test-all: $(FULL_STAMP)
 # One at a time: they wait for moments in a run, and fill disks.
 test-faults: $(FULL_STAMP)
 	$(PY) -m pytest tests/faults
+
+# What runs without MindSpore, mmdet and mmcv's operators.
+CLASSIFICATION := $(addprefix tests/,arch configs data deployed fuzz jobs openmmlab weights \
+    backbones/test_deploy.py backbones/test_dilation.py backbones/test_every_network.py backbones/test_factory.py \
+    backbones/test_loading.py backbones/test_peers.py tools/test_predict.py tools/test_test.py tools/test_train.py)
+
+test-onedl test-py312: test-%: $(VENV)-%/.installed
+	$(VENV)-$*/bin/python -m pytest -n $(JOBS) --dist worksteal -m 'not slow and not faults' \
+	    -k 'not mindspore and not mindcv and not detection and not mmdet' $(CLASSIFICATION)
 
 lint: | $(RUFF)
 	$(RUFF) check .
@@ -88,6 +99,26 @@ $(FULL_STAMP): $(TRAIN_STAMP)
 	@$(PIP_INSTALL) ninja -e '.[detection,mindspore,export,ncnn,mnn,litert,coreml,test,lint]'
 	@echo "Installing mmcv with its compiled operators: 8 to 25 minutes, or seconds where pip's cache has them."
 	@JOBS=$(JOBS) sh requirements/install_mmcv.sh $(PY)
+	@touch $@
+
+# Environments of other versions, of their own.
+$(VENV)-onedl/.installed: requirements/onedl.txt
+	@echo "Installing into $(VENV)-onedl OneDL's packages with newer PyTorch: 8 GB and 5 minutes."
+	@$(PYTHON) -m venv $(VENV)-onedl
+	@$(VENV)-onedl/bin/python -m pip install -qq --disable-pip-version-check -r $<
+	@# Without its requirements, which are OpenMMLab's packages by their own names.
+	@$(VENV)-onedl/bin/python -m pip install -qq --disable-pip-version-check --no-deps -e .
+	@touch $@
+
+PYTHON312 ?= python3.12
+
+$(VENV)-py312/.installed: requirements/constraints.txt
+	@$(PYTHON312) -c '' || \
+	    { echo 'error: $(PYTHON312) does not run; name a Python 3.12 with make PYTHON312=...' >&2; exit 1; }
+	@echo 'Installing into $(VENV)-py312 what classification in PyTorch needs, and its tests: 8 GB and 5 minutes.'
+	@$(PYTHON312) -m venv $(VENV)-py312
+	@$(VENV)-py312/bin/python -m pip install -qq --disable-pip-version-check -c $< \
+	    -e '.[openmmlab,mmcv-lite,export,bench]' hypothesis pytest pytest-xdist
 	@touch $@
 
 # Environments of engines whose packages do not go with those of $(VENV): layers over it, whose packages come first.

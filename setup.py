@@ -71,6 +71,7 @@ setup(
         'Programming Language :: Python :: 3.11',
         'Topic :: Scientific/Engineering :: Artificial Intelligence',
     ],
+    # tomllib and hashlib.file_digest.
     python_requires='>=3.11',
     packages=find_all_packages(),
     package_dir={name: folder for folder, name in MAPPED_PACKAGES.items()},
