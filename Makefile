@@ -14,7 +14,8 @@ FULL_STAMP := $(VENV)/.full-$(KEY)
 RUFF := $(firstword $(wildcard $(VENV)/bin/ruff) $(shell command -v ruff) $(VENV)/bin/ruff)
 
 .DELETE_ON_ERROR:
-.PHONY: help train test test-all test-faults test-onedl test-py312 lint bench verify detect litert-env executorch-env
+.PHONY: help train test test-all test-faults test-onedl test-py312 lint bench verify detect figures demo docs \
+    litert-env executorch-env
 
 help:
 	@echo 'make train        build $(VENV) for PyTorch classification and train configs/shufflenet_v1_g3.py'
@@ -27,6 +28,9 @@ help:
 	@echo 'make bench        measure the speed of every engine'
 	@echo 'make verify       prove that both frameworks compute the same, for every variant'
 	@echo 'make detect       train a detector of handwritten digits'
+	@echo 'make figures      draw curves, errors, augmented images, heat maps and features of the digits classifier'
+	@echo 'make demo         serve a web page that shows what the frameworks make of a picture'
+	@echo 'make docs         build the pages of the documentation into build/site'
 	@echo 'make litert-env, make executorch-env'
 	@echo '                  build what tools/export.py --format litert or executorch needs beside $(VENV)'
 
@@ -71,6 +75,23 @@ $(DIGITS_CLASSIFIER): | $(FULL_STAMP)
 detect: $(FULL_STAMP) $(DIGITS_CLASSIFIER)
 	$(PY) tools/train.py configs/detection/retinanet_shufflenet-v2-1x_digits.py
 
+FIGURES := figures
+
+figures: $(FULL_STAMP) $(DIGITS_CLASSIFIER)
+	@[ -d $(FIGURES)/digits ] || $(PY) tools/digits.py $(FIGURES)/digits
+	$(PY) tools/curves.py $(dir $(DIGITS_CLASSIFIER)) --out $(FIGURES)/curves.png
+	$(PY) tools/confusion.py shufflenet_v2 $(DIGITS_CLASSIFIER) --out $(FIGURES)/confusion.png
+	$(PY) tools/tsne.py shufflenet_v2 $(DIGITS_CLASSIFIER) --out $(FIGURES)/tsne.png
+	$(PY) tools/augmented.py shufflenet_v2 --out $(FIGURES)/augmented.png
+	$(PY) tools/cam.py shufflenet_v2 $(DIGITS_CLASSIFIER) '$(FIGURES)/digits/test/*/00[01]*.png' --stage 0 \
+	    --out $(FIGURES)/cam.png
+
+demo: $(FULL_STAMP)
+	$(PY) tools/demo.py
+
+docs: $(FULL_STAMP)
+	NO_MKDOCS_2_WARNING=1 $(PY) -m mkdocs build --strict
+
 $(PY):
 	@command -v $(PYTHON) >/dev/null || \
 	    { echo 'error: $(PYTHON) is not installed; name another Python 3.11 with make PYTHON=...' >&2; exit 1; }
@@ -93,10 +114,10 @@ $(TRAIN_STAMP): | $(PY)
 
 $(FULL_STAMP): $(TRAIN_STAMP)
 	@echo 'Installing into $(VENV) what the tests need besides:'
-	@echo '  mindspore, mmdet, onnx, onnxruntime, openvino, nncf, ncnn, MNN, LiteRT, coremltools, mindcv, pytorchcv,'
-	@echo '  pytest, ruff and what they need.'
+	@echo '  mindspore, mmdet, onnx, onnxruntime, openvino, nncf, ncnn, MNN, LiteRT, coremltools, gradio, mindcv,'
+	@echo '  pytorchcv, mkdocs, pytest, ruff and what they need.'
 	@echo '  About 4 GB of disk (11 GB in all) and 3 minutes, without further messages.'
-	@$(PIP_INSTALL) ninja -e '.[detection,mindspore,export,ncnn,mnn,litert,coreml,test,lint]'
+	@$(PIP_INSTALL) ninja -e '.[detection,mindspore,export,ncnn,mnn,litert,coreml,demo,docs,test,lint]'
 	@echo "Installing mmcv with its compiled operators: 8 to 25 minutes, or seconds where pip's cache has them."
 	@JOBS=$(JOBS) sh requirements/install_mmcv.sh $(PY)
 	@touch $@

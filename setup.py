@@ -88,6 +88,8 @@ setup(
         'mnn': read_requirements('mnn'),
         'litert': read_requirements('litert-runtime'),
         'coreml': read_requirements('coreml'),
+        'demo': read_requirements('demo'),
+        'docs': read_requirements('docs'),
         'bench': read_requirements('bench'),
         'test': read_requirements('bench', 'test'),
         'lint': read_requirements('lint'),

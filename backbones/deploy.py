@@ -115,7 +115,7 @@ def to_deploy(model: nn.Module) -> nn.Module:
     Raises:
         ArgumentError: if the model has no such backbone.
 
-    Example:
+    Examples:
         >>> backbone = to_deploy(ShuffleNetV2())
         >>> [tuple(f.shape) for f in backbone(torch.rand(1, 3, 224, 224))]
         [(1, 1024, 7, 7)]

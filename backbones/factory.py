@@ -47,7 +47,7 @@ def create_model(
         ArgumentError: if there is no such name or argument.
         CheckpointError: if the weights cannot be had or read, or are another network's.
 
-    Example:
+    Examples:
         >>> model = create_model('shufflenet_v2_1.0x', pretrained='torchvision')
         >>> model(torch.rand(1, 3, 224, 224)).shape
         torch.Size([1, 1000])

@@ -94,7 +94,7 @@ class ShuffleNetV1(ShuffleNet):
     Raises:
         ArgumentError: if an argument, or the combination of them, cannot be built.
 
-    Example:
+    Examples:
         >>> backbone = ShuffleNetV1(groups=3, out_indices=(0, 1, 2))
         >>> [tuple(f.shape) for f in backbone(torch.rand(1, 3, 224, 224))]
         [(1, 240, 28, 28), (1, 480, 14, 14), (1, 960, 7, 7)]

@@ -102,7 +102,7 @@ class ShuffleNetV2(ShuffleNet):
     Raises:
         ArgumentError: if an argument, or the combination of them, cannot be built.
 
-    Example:
+    Examples:
         >>> backbone = ShuffleNetV2(out_indices=('stem', 0, 1, 2))
         >>> backbone.out_channels, backbone.out_strides
         ((24, 116, 232, 464), (4, 8, 16, 32))

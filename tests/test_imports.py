@@ -18,7 +18,7 @@ FLOORS = (
     ('weights',),
     ('backbones', 'mindspore_impl', 'mindspore_impl.data'),
     ('openmmlab', 'mindspore_impl.training'),
-    ('benchmark', 'equivalence', 'export'),
+    ('benchmark', 'demo', 'equivalence', 'export'),
     ('commands',),
     ('tools', '__main__'),
 )
@@ -31,6 +31,7 @@ NEIGHBOURS = {
     ('mindspore_impl.data', 'mindspore_impl'),
     ('equivalence', 'export'),
     ('benchmark', 'export'),
+    ('demo', 'export'),
 }
 # Rooms that a machine with one of the frameworks, or with none, can import.
 FRAMEWORKLESS = (

@@ -39,7 +39,7 @@ INSTALLED = {
     'tools': 'shufflenet_zoo/.mim/tools',
 }
 # Folders in shufflenet_zoo/ that are not its core: their modules belong to one framework or engine each.
-NOT_CORE = ('openmmlab', 'benchmark', 'export', '.mim')
+NOT_CORE = ('openmmlab', 'benchmark', 'demo', 'export', '.mim')
 
 
 def run(*command: str | Path, cwd: Path, **env: str) -> str:

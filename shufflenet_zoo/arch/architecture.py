@@ -168,7 +168,7 @@ def plan_backbone(backbone: Mapping[str, Any]) -> Plan:
 def feature_channels(backbone: Mapping[str, Any]) -> list[int]:
     """Return the channels of a config's backbone at its out_indices: what a neck or head takes as in_channels.
 
-    Example:
+    Examples:
         neck=dict(type='FPN', in_channels=feature_channels(backbone), ...)
     """
     return list(plan_backbone(backbone).out_channels)

@@ -9,6 +9,7 @@ COMMANDS = {
     'test': 'evaluate a checkpoint on the test data of a config',
     'validate': 'measure the accuracy of published weights, beside the published figures',
     'predict': 'classify images, or detect objects in them',
+    'demo': 'show on a web page what models make of a picture, in every framework at once',
     'curves': 'draw loss, learning rate and metrics of trainings',
     'confusion': 'draw which classes are taken for which',
     'augmented': 'draw training images as they are augmented',

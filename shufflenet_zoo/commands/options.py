@@ -104,12 +104,12 @@ def resolve_inputs(args: argparse.Namespace) -> tuple[Any, str, list[str]]:
         return load_config(config, parse_overrides(args.cfg_options)), checkpoint, find_images(names)
     from shufflenet_zoo.weights.run_config import config_for
 
-    checkpoint = _find_weights(args.model)
+    checkpoint = find_weights(args.model)
     return config_for(checkpoint), checkpoint, find_images(args.inputs)
 
 
-def _find_weights(name: str) -> str:
-    """Return the file of a name, or the address of published weights.
+def find_weights(name: str) -> str:
+    """Return the file that --model names, or the address of published weights.
 
     Raises:
         CheckpointError: if there is neither.

@@ -1,9 +1,10 @@
 """Exported files where no framework is installed: numpy, OpenCV, Pillow and the runtime of the format are enough.
 
->>> from shufflenet_zoo import deployed
->>> model = deployed.load('shufflenet_v2.onnx')
->>> [(found.label, found.score) for found in model('digit.png', top_k=1)]
-[('7', 0.998...)]
+Examples:
+    >>> from shufflenet_zoo import deployed
+    >>> model = deployed.load('shufflenet_v2.onnx')
+    >>> [(found.label, found.score) for found in model('digit.png', top_k=1)]
+    [('7', 0.998...)]
 """
 
 from shufflenet_zoo.deployed.classifier import Classifier

@@ -116,7 +116,7 @@ def export(config: Config, checkpoint: str, options: ExportOptions) -> Exported:
         open_source = partial(origin.open_source, decode=target.detectors == 'boxes')
     else:
         origin = _import(SOURCES[options.backend], f'--backend {options.backend}', _BACKEND_EXTRAS[options.backend])
-        open_source = origin.open_source
+        open_source = partial(origin.open_source, dynamic=options.dynamic)
     deployed = options.deploy and is_deploy_fastest(options.format, _backbone_type(config), is_detector)
     source = open_source(config, checkpoint, deployed, options.input_size)
     metadata = replace(source.metadata, dynamic=options.dynamic, precision_hint=options.precision_hint)

@@ -23,7 +23,9 @@ from shufflenet_zoo.weights.files import read_content
 _KEY = 'test_dataloader.dataset'
 
 
-def open_source(config: Config, checkpoint: str, deploy: bool, input_size: tuple[int, int] | None) -> Source:
+def open_source(
+    config: Config, checkpoint: str, deploy: bool, input_size: tuple[int, int] | None, dynamic: bool
+) -> Source:
     """Build the classifier of a config with the weights of a .ckpt file; see torch_source.open_source."""
     if not config.get('model') or not config.get('test_dataloader'):
         raise ConfigError(f'{config.filename} has no model or no test_dataloader, whose pipeline prepares the images')
@@ -41,12 +43,12 @@ def open_source(config: Config, checkpoint: str, deploy: bool, input_size: tuple
         return model(Tensor(images)).asnumpy()
 
     class_names = (said.class_names if said else ()) or known_classes(config.test_dataloader.get('dataset') or {})
-    metadata = _metadata(config, input_size, plan.in_channels, class_names)
+    metadata = _metadata(config, input_size, plan.in_channels, class_names, dynamic)
     return Source(to_deploy(model) if deploy else model, run, plan.in_channels, plan.min_size, metadata, 'mindspore')
 
 
 def _metadata(
-    config: Config, input_size: tuple[int, int] | None, channels: int, class_names: tuple[str, ...]
+    config: Config, input_size: tuple[int, int] | None, channels: int, class_names: tuple[str, ...], dynamic: bool
 ) -> Metadata:
     preprocessor = build_preprocessor(config)
     normalises = preprocessor.mean is not None
@@ -54,14 +56,14 @@ def _metadata(
         mean=tuple(preprocessor.mean.ravel().tolist()) if normalises else (0.0,) * channels,
         std=tuple(preprocessor.std.ravel().tolist()) if normalises else (1.0,) * channels,
         channel_order='rgb' if preprocessor.to_rgb else 'bgr',
-        input_size=input_size or _pipeline_size(config),
+        input_size=input_size or _pipeline_size(config, dynamic),
         class_names=tuple(map(str, class_names)),
         **describe_steps(config.test_dataloader.dataset.get('pipeline', ()), input_size),
     )
 
 
-def _pipeline_size(config: Config) -> tuple[int, int]:
-    """Return the height and width of what the test pipeline gives."""
+def _pipeline_size(config: Config, dynamic: bool) -> tuple[int, int]:
+    """Return the height and width of what the test pipeline gives, one of several if the file is dynamic."""
     dataset = config.test_dataloader.dataset
     steps = dataset.get('pipeline', ())
     pipeline = Pipeline.for_images(steps, f'{_KEY}.pipeline')
@@ -71,6 +73,8 @@ def _pipeline_size(config: Config) -> tuple[int, int]:
             built = choose_dataset(dataset, _KEY)(dataset, _KEY)
             sizes = {Pipeline(steps, f'{_KEY}.pipeline', built.has_files)(built.samples[0]).shape[:2]}
         except Exception as error:  # no data, no size
+            if dynamic:
+                return min(sizes)
             raise ConfigError(
                 f'{config.filename}: the size of the images depends on the data, which cannot be read; '
                 f'give it with --input-size HEIGHT WIDTH'

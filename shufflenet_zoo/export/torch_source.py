@@ -39,14 +39,17 @@ class Logits(nn.Module):
         return self.head(self.neck(features) if self.neck is not None else features)
 
 
-def open_source(config: Config, checkpoint: str, deploy: bool, input_size: tuple[int, int] | None) -> Source:
+def open_source(
+    config: Config, checkpoint: str, deploy: bool, input_size: tuple[int, int] | None, dynamic: bool
+) -> Source:
     """Build the classifier of a config with the weights of a checkpoint.
 
     Args:
         config: What load_config returned.
         checkpoint: The checkpoint, which must fit exactly.
         deploy: Whether to rewrite the network into its deploy form.
-        input_size: Height and width of the images. Default: None, what the test pipeline gives.
+        input_size: Height and width of the images. None: what the test pipeline gives.
+        dynamic: Whether the file is to take any size, so that where the pipeline gives several, one of them will do.
 
     Raises:
         ConfigError: if the config has no classifier with a backbone of this project, or the size is unknown.
@@ -74,11 +77,13 @@ def open_source(config: Config, checkpoint: str, deploy: bool, input_size: tuple
             return live(torch.from_numpy(images)).numpy()
 
     class_names = tuple(find_class_names(content, checkpoint, innermost_test_dataset(config)))
-    metadata = _metadata(config, model, class_names, input_size)
+    metadata = _metadata(config, model, class_names, input_size, dynamic)
     return Source(rewritten, run, plan.in_channels, plan.min_size, metadata, 'torch')
 
 
-def _metadata(config: Config, model: nn.Module, class_names: tuple[str, ...], size: tuple[int, int] | None) -> Metadata:
+def _metadata(
+    config: Config, model: nn.Module, class_names: tuple[str, ...], size: tuple[int, int] | None, dynamic: bool
+) -> Metadata:
     preprocessor = model.data_preprocessor
     channels = plan_backbone(config.model.backbone).in_channels
     normalises = getattr(preprocessor, '_enable_normalize', False)
@@ -86,14 +91,14 @@ def _metadata(config: Config, model: nn.Module, class_names: tuple[str, ...], si
         mean=tuple(preprocessor.mean.flatten().tolist()) if normalises else (0.0,) * channels,
         std=tuple(preprocessor.std.flatten().tolist()) if normalises else (1.0,) * channels,
         channel_order='rgb' if preprocessor.to_rgb else 'bgr',
-        input_size=size or _pipeline_size(config, innermost_test_dataset(config)),
+        input_size=size or _pipeline_size(config, innermost_test_dataset(config), dynamic),
         class_names=tuple(map(str, class_names)),
         **describe_steps(innermost_test_dataset(config)['pipeline'], size),
     )
 
 
-def _pipeline_size(config: Config, dataset: Mapping[str, Any]) -> tuple[int, int]:
-    """Return the height and width of what the test pipeline gives."""
+def _pipeline_size(config: Config, dataset: Mapping[str, Any], dynamic: bool) -> tuple[int, int]:
+    """Return the height and width of what the test pipeline gives, one of several if the file is dynamic."""
     steps = Compose([step for step in dataset['pipeline'] if not str(step['type']).endswith('LoadImageFromFile')])
     sizes = {
         tuple(
@@ -114,6 +119,8 @@ def _pipeline_size(config: Config, dataset: Mapping[str, Any]) -> tuple[int, int
             check_data(config, ('test_dataloader',))
             sizes = {tuple(DATASETS.build(config.test_dataloader.dataset)[0]['inputs'].shape[-2:])}
         except Exception as error:  # no data, no size
+            if dynamic:
+                return min(sizes)
             raise ConfigError(
                 f'{config.filename}: the size of the images depends on the data, which cannot be read; '
                 f'give it with --input-size HEIGHT WIDTH'

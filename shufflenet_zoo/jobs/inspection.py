@@ -112,12 +112,17 @@ def spread(number: int, length: int) -> list[int]:
     return sorted({index * length // number for index in range(number)})
 
 
+def is_classifier(config: Config) -> bool:
+    """Whether a config describes a classifier."""
+    return str((config.get('model') or {}).get('type')).endswith('Classifier')
+
+
 def require_classifier(config: Config) -> None:
     """Check that a config describes a classifier.
 
     Raises:
         ConfigError: if it does not.
     """
-    kind = str((config.get('model') or {}).get('type'))
-    if not kind.endswith('Classifier'):
+    if not is_classifier(config):
+        kind = str((config.get('model') or {}).get('type'))
         raise ConfigError(f'{config.filename}: model.type={kind!r} is no classifier; the figure shows classes')

@@ -62,7 +62,7 @@ def convert_file(
 def backbone_of_file(path: str | Path) -> dict[str, Any] | None:
     """Return the backbone arguments that a weight file says reproduce its network, None if it does not say.
 
-    Example:
+    Examples:
         model = dict(backbone=dict(**backbone_of_file(FILE), init_cfg=dict(
             type='Pretrained', checkpoint=FILE, prefix='backbone.')), ...)
 

@@ -106,7 +106,7 @@ class HubMixin:
             CheckpointError: if it cannot be downloaded or read, or has no classifier.
             DependencyError: if it is no folder, and huggingface_hub is not installed.
 
-        Example:
+        Examples:
             >>> create_model('shufflenet_v1_digits').save_pretrained('digits')
             >>> model = ImageClassifier.from_pretrained('digits')
         """

@@ -157,7 +157,7 @@ def list_weights(pattern: str = '*') -> list[str]:
         pattern: Only those whose name, model, tag or alias matches it, such as 'v2*', 'shufflenet_v2_1.0x' or
             'torchvision'; 'shufflenet_' may be left out.
 
-    Example:
+    Examples:
         >>> list_weights('shufflenet_v1_g3_1.0x')
         ['shufflenet_v1_g3_1.0x@mmpretrain', 'shufflenet_v1_g3_1.0x@mindcv', 'shufflenet_v1_g3_1.0x@pytorchcv', ...]
     """

@@ -1,0 +1,1 @@
+"""The web page that shows what models make of a picture, in every framework at once."""
