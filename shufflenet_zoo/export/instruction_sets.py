@@ -23,13 +23,13 @@ _INSTRUCTION_SETS = {
 }
 # Read once, when a process first computes.
 _VARIABLE = 'ONEDNN_MAX_CPU_ISA'
-# Runs a file on images, and writes the logits.
+# Runs a file on the images of an archive, and writes the logits.
 PROGRAM = """
 import sys
 import numpy as np
 from shufflenet_zoo import deployed
 run = deployed.load(sys.argv[1]).run
-np.save(sys.argv[3], np.concatenate([run(image) for image in np.load(sys.argv[2])]))
+np.save(sys.argv[3], np.concatenate([run(image) for image in np.load(sys.argv[2]).values()]))
 """
 
 
@@ -55,8 +55,8 @@ def run_in_instruction_sets(path: Path, images: Sequence[np.ndarray]) -> dict[st
     """
     found = {}
     with TemporaryDirectory() as folder:
-        given, logits = Path(folder) / 'images.npy', Path(folder) / 'logits.npy'
-        np.save(given, np.stack(images))
+        given, logits = Path(folder) / 'images.npz', Path(folder) / 'logits.npy'
+        np.savez(given, *images)  # they may differ in size
         for name in offered():
             done = subprocess.run(
                 [sys.executable, '-c', PROGRAM, path, given, logits],

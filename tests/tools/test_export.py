@@ -12,7 +12,7 @@ from helpers.tiny_job import write_config
 from shufflenet_zoo import deployed
 from shufflenet_zoo.data import digits
 from shufflenet_zoo.errors import DependencyError
-from shufflenet_zoo.export import exporter
+from shufflenet_zoo.export import exporter, instruction_sets
 
 
 def skip_without(name: str) -> None:
@@ -91,6 +91,8 @@ def test_quantizes_and_prints_accuracies(call, trained, tmp_path, monkeypatch, n
         'export', config, checkpoint, '--format', name, '--int8', '--calibration', 16, '--out', small
     )
     assert status == 0, errors
+    if name == 'openvino':
+        assert output.pop(-2) == f'right too under {", ".join(instruction_sets.offered())}'
     assert 'top-1 on the test data' in output[-2] and '% in int8' in output[-2]
     assert output[0] == (
         'form: the deploy form' if name == 'onnx' else 'form: as trained, which suits this format better'
@@ -139,6 +141,7 @@ def test_an_existing_file_survives_a_failure(call, trained, tmp_path, monkeypatc
         (('--format', 'ncnn', '--dynamic'), ('--dynamic: format ncnn', '--format onnx')),
         (('--format', 'ncnn', '--int8', '--calibration', 4), ('--int8', 'ncnn holds fp32, fp16', '--format onnx')),
         (('--format', 'mnn', '--int8', '--calibration', 4), ('--int8', 'mnn holds fp32, fp16')),
+        (('--format', 'onnx', '--precision-hint', 'bf16'), ('--precision-hint', 'format onnx', '--format openvino')),
         (('--format', 'mindir'), ('mindir', '--backend mindspore')),
         (('--format', 'openvino', '--backend', 'mindspore'), ('openvino', '--backend torch')),
     ],
