@@ -1,19 +1,35 @@
-"""Evaluate a checkpoint on the test data of a config file."""
+"""Evaluate a checkpoint, or a file that tools/export.py wrote, on the test data of a config file."""
 
 import argparse
 import os
 
 from shufflenet_zoo.commands.options import add_backend, add_cfg_options, add_data, add_trust, choose_backend
+from shufflenet_zoo.deployed.loading import is_exported
 from shufflenet_zoo.jobs.backends import TestOptions, load_backend
 from shufflenet_zoo.jobs.cli import Parser
 from shufflenet_zoo.jobs.launchers import LAUNCHERS
+
+# Options that say how a framework evaluates.
+_OF_CHECKPOINTS = (
+    'out',
+    'amp',
+    'show_dir',
+    'show',
+    'tta',
+    'launcher',
+    'device',
+    'backend',
+    'work_dir',
+)
 
 
 def parse_args() -> argparse.Namespace:
     """Parse the command line."""
     parser = Parser(description=__doc__)
     parser.add_argument('config', help='config file, or the name of a shipped config')
-    parser.add_argument('checkpoint', help='checkpoint of the model: a file, or zoo://NAME')
+    parser.add_argument(
+        'checkpoint', help='checkpoint of the model: a file, or zoo://NAME; or an exported file (.onnx, .xml, ...)'
+    )
     parser.add_argument('--work-dir', help='where the log goes (default: ./work_dirs/<name of the config>)')
     parser.add_argument('--out', metavar='FILE', help='write the results to a file')
     parser.add_argument(
@@ -38,6 +54,10 @@ def parse_args() -> argparse.Namespace:
     args = parser.parse_args()
     if args.out_item and not args.out:
         parser.error('--out-item needs --out')
+    if is_exported(args.checkpoint):
+        given = [name for name in _OF_CHECKPOINTS if getattr(args, name) != parser.get_default(name)]
+        if given:
+            parser.error(f'--{given[0].replace("_", "-")} is for checkpoints; {args.checkpoint} is an exported file')
     return args
 
 
@@ -48,6 +68,11 @@ def main() -> None:
     from shufflenet_zoo.jobs.config import load_config, parse_overrides  # takes a second: after the options are checked
 
     config = load_config(args.config, parse_overrides(args.cfg_options), args.data)
+    if is_exported(args.checkpoint):
+        metrics = load_backend('torch', {'torch': 'shufflenet_zoo.export.evaluation'}).evaluate(config, args.checkpoint)
+        for name, value in metrics.items():
+            print(f'{name}: {value:.4f}')
+        return
     options = TestOptions(
         work_dir=args.work_dir,
         out=args.out,

@@ -39,19 +39,23 @@ class Detector:
         Raises:
             DataError: if the image cannot be read.
         """
-        array = read_pixels(image)
-        boxes, scores, labels = self.run(self._prepare(array))
-        height, width = array.shape[:2]
-        fitted_height, fitted_width = self._fitted_size(height, width)
-        boxes = boxes * np.float32([width / fitted_width, height / fitted_height] * 2)
-        # A box may reach into what the image was filled up with.
-        boxes = boxes.clip(0, np.float32([width, height] * 2))
+        boxes, scores, labels = self.find(image)
         names = self.metadata.class_names
         return [
             Finding(names[label] if names else str(label), float(score), tuple(box))
             for box, score, label in zip(boxes.tolist(), scores, labels, strict=True)
             if score >= score_threshold
         ]
+
+    def find(self, image: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Return boxes (N, 4) in pixels of an image, their scores (N,) and their classes (N,)."""
+        array = read_pixels(image)
+        boxes, scores, labels = self.run(self._prepare(array))
+        height, width = array.shape[:2]
+        fitted_height, fitted_width = self._fitted_size(height, width)
+        boxes = boxes * np.float32([width / fitted_width, height / fitted_height] * 2)
+        # A box may reach into what the image was filled up with.
+        return boxes.clip(0, np.float32([width, height] * 2)), scores, labels
 
     def run(self, images: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Return boxes (N, 4) in pixels of a prepared image, their scores (N,) and their classes (N,)."""

@@ -11,6 +11,11 @@ from shufflenet_zoo.deployed.runtimes import RUNTIMES
 from shufflenet_zoo.errors import DataError, DependencyError
 
 
+def is_exported(path: str | os.PathLike) -> bool:
+    """Whether a file is called as those that ``load`` takes."""
+    return Path(path).name.endswith(tuple(RUNTIMES))
+
+
 def load(path: str | os.PathLike, threads: int | None = None) -> Classifier | Detector:
     """Load a file that tools/export.py wrote.
 

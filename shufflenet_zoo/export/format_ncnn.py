@@ -1,5 +1,6 @@
 """ncnn's files, a .ncnn.param and a .ncnn.bin, written by pnnx and run by ncnn; a .ncnn.json holds the metadata."""
 
+import copy
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -7,6 +8,7 @@ from pathlib import Path
 import ncnn  # noqa: F401  missed before anything is written
 import pnnx
 import torch
+from torch import nn
 
 from shufflenet_zoo.deployed.metadata import INPUT_NAME
 from shufflenet_zoo.deployed.runtimes import load_ncnn
@@ -19,7 +21,7 @@ def write(source: Source, shape: Shape, precision: str, path: Path) -> None:
     """Write a model for images of one size; fp16 stores the weights in half."""
     traced = path.with_suffix('.pt')
     with torch.no_grad():
-        torch.jit.trace(source.model.eval(), torch.zeros(shape.example)).save(str(traced))
+        torch.jit.trace(_unshared(source.model), torch.zeros(shape.example)).save(str(traced))
     # pnnx leaves further files beside the traced one.
     command = [
         pnnx.EXEC_PATH,
@@ -34,6 +36,17 @@ def write(source: Source, shape: Shape, precision: str, path: Path) -> None:
     _check_layers(param)
     path.write_text(_rename(param, source.outputs), encoding='utf-8')
     path.with_suffix('.json').write_text(json.dumps(source.metadata.as_texts(), indent=1), encoding='utf-8')
+
+
+def _unshared(model: nn.Module) -> nn.Module:
+    """Return a copy with no layer in two places, as RTMDet's heads of different levels have, which pnnx cannot read."""
+    model, seen = copy.deepcopy(model).eval(), set()
+    for parent in list(model.modules()):
+        for name, layer in parent.named_children():
+            if layer in seen:
+                setattr(parent, name, copy.deepcopy(layer))
+            seen.add(layer)
+    return model
 
 
 def _check_layers(param: str) -> None:

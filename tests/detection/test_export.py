@@ -1,5 +1,7 @@
 """tools/export.py with detectors: the file finds what mmdet finds; what cannot be exported yet is refused by name."""
 
+import json
+
 import cv2
 import numpy as np
 import pytest
@@ -9,7 +11,7 @@ from helpers.tiny_job import ROOT
 from torch import nn
 
 from shufflenet_zoo import deployed
-from shufflenet_zoo.data import digits
+from shufflenet_zoo.data import digits, digits_detection
 from shufflenet_zoo.errors import DependencyError
 from shufflenet_zoo.export import comparison, exporter
 from shufflenet_zoo.jobs.config import load_config, parse_overrides
@@ -174,6 +176,7 @@ def test_settings_that_a_file_does_not_know(refused, tmp_path_factory, options, 
         # Their random scores have outliers, and rounding with them.
         ('rtmdet-tiny_shufflenet-v2-1x_640_coco.py', 0.05, 'onnx'),
         ('rtmdet-tiny_shufflenet-v2-1x_640_coco.py', 0.05, 'mnn'),
+        ('rtmdet-tiny_shufflenet-v2-1x_640_coco.py', 0.05, 'ncnn'),
         ('ssdlite_shufflenet-v2-1x_320_coco.py', 0.3, 'onnx'),
     ],
 )
@@ -188,3 +191,40 @@ def test_every_light_detector(call, tmp_path, monkeypatch, name, spread, engine)
     picture = np.random.default_rng(1).integers(0, 256, (64, 48, 3), dtype=np.uint8)
     model = deployed.load(out)
     assert {one.label for one in model(picture)} <= set(model.metadata.class_names)
+
+
+class Knowing(deployed.Detector):
+    """A detector that has seen the annotations: it finds the boxes of a split, one picture after the other."""
+
+    def __init__(self, root, wrong: int) -> None:
+        content = json.loads((root / digits_detection.annotation_file('val')).read_text())
+        self.wrong, self.left = wrong, iter(content['images'])
+        self.annotations = content['annotations']
+
+    def find(self, image):
+        number = next(self.left)['id']
+        here = [one for one in self.annotations if one['image_id'] == number]
+        boxes = np.float32([one['bbox'] for one in here])
+        boxes[:, 2:] += boxes[:, :2]
+        labels = np.array([one['category_id'] - 1 for one in here])
+        if number <= self.wrong:
+            labels = (labels + 1) % 10
+        return boxes, np.full(len(here), 0.9, np.float32), labels
+
+
+def test_the_test_tool_measures_an_exported_detector(call, tmp_path, monkeypatch):
+    monkeypatch.setattr(digits_detection, 'PICTURES', {'train': 1, 'val': 6})
+    root = digits_detection.ensure(tmp_path / 'data' / 'digits_detection')
+    found = {}
+    for wrong in (0, 3):
+        monkeypatch.setattr(deployed, 'load', lambda path, wrong=wrong: Knowing(root, wrong))
+        status, output, errors = call('test', DIGITS, 'digits.onnx')
+        assert status == 0, errors
+        found[wrong] = dict(line.split(': ') for line in output)
+    assert found[0]['coco/bbox_mAP'] == '1.0000' and 0.1 < float(found[3]['coco/bbox_mAP']) < 0.9
+
+
+def test_what_the_test_tool_does_not_do_with_exported_files(call, refused):
+    refused('test', DIGITS, 'none.onnx', words=('none.onnx does not exist',))
+    status, _, errors = call('test', DIGITS, 'any.onnx', '--amp')
+    assert status == 2 and errors[-1].endswith('--amp is for checkpoints; any.onnx is an exported file')

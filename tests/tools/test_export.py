@@ -53,6 +53,17 @@ def test_writes_a_file_that_classifies_as_the_test_tool(call, trained, tmp_path,
         assert_like_the_predict_tool(call, config, checkpoint, tmp_path, out)
 
 
+def test_the_test_tool_measures_an_exported_file(call, trained, tmp_path):
+    out = tmp_path / 'model.onnx'
+    assert call('export', *trained, '--format', 'onnx', '--out', out)[0] == 0
+    status, output, errors = call('test', trained[0], out)
+    assert status == 0, errors
+    found = {name: float(value) for name, value in (line.split(': ') for line in output)}
+    assert call('test', *trained, '--out', 'm.json', '--out-item', 'metrics', '--device', 'cpu')[0] == 0
+    expected = json.loads((tmp_path / 'm.json').read_text())
+    assert found == pytest.approx(expected, abs=0.5) and found['accuracy/top5'] > found['accuracy/top1']
+
+
 def assert_like_the_predict_tool(call, config, checkpoint, tmp_path, out) -> None:
     picture = tmp_path / 'digit.png'
     cv2.imwrite(str(picture), digits.load_split('test')[0][7])
