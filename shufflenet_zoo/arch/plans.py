@@ -205,11 +205,6 @@ def plan_v1(
         raise ArgumentError(f'widen_factor must be a positive number, got {widen_factor!r}')
     if widen_factor > V1_WIDEST:
         raise ArgumentError(f'widen_factor must be at most {V1_WIDEST}, got {widen_factor!r}')
-    if pool_padding != 'symmetric' and output_stride not in (None, 8 if small_stem else 32):
-        raise ArgumentError(
-            f"output_stride={output_stride} of V1 needs pool_padding='symmetric', got {pool_padding!r}: "
-            f'the dilated shortcut pool exists for that one only'
-        )
     stem_channels = _v1_stem_channels(groups, widen_factor, width_rule, stem_rule)
     stem = _stem(in_channels, (stem_channels,), small_stem, pool_padding)
     channels = [_v1_stage_channels(groups, 2**i, widen_factor, width_rule) for i in range(len(V1_REPEATS))]
@@ -235,6 +230,11 @@ def plan_v1(
             f"stem_rule={stem_rule!r}: {error}; width_rule='paper' with stem_rule='mmpretrain' builds every "
             f'width'
         ) from None
+    if pool_padding != 'symmetric' and output_stride not in (None, 8 if small_stem else 32):
+        raise ArgumentError(
+            f"output_stride={output_stride} of V1 needs pool_padding='symmetric', got {pool_padding!r}: "
+            f'the dilated shortcut pool exists for that one only'
+        )
     return _plan(stem, stages, strides, None, out_indices, frozen_stages)
 
 
