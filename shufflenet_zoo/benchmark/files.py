@@ -142,7 +142,8 @@ def report(results: FileResults, cases: Sequence[FileCase], left_out: Sequence[s
         left_out: What the tables do not have, and why.
     """
     parts = ['Exported files, each engine in a process that has the runtime alone, through `deployed.load`:']
-    parts.append(_ratio_table(results, cases))
+    if ratios := _ratios(results, cases):
+        parts.append(ratios)
     for engine, group in groupby(sorted(cases, key=lambda case: case.engine), lambda case: case.engine):
         parts.append(f'{engine}:\n\n{_table(results, list(group))}')
     if left_out:
@@ -150,7 +151,7 @@ def report(results: FileResults, cases: Sequence[FileCase], left_out: Sequence[s
     return '\n\n'.join(parts)
 
 
-def _ratio_table(results: FileResults, cases: Sequence[FileCase]) -> str:
+def _ratios(results: FileResults, cases: Sequence[FileCase]) -> str:
     engines = sorted({case.engine for case in cases})
     found = {(case.engine, case.title, case.batch, case.threads): results.median(case) for case in cases}
     rows = []
@@ -163,7 +164,7 @@ def _ratio_table(results: FileResults, cases: Sequence[FileCase]) -> str:
                 ratios.append(f'{there / here:.2f}' if there and here else '')
             if any(ratios):
                 rows.append((title, str(batch), str(threads), *ratios))
-    return markdown([('times as fast', 'batch', 'threads', *engines), *rows])
+    return markdown([('times as fast', 'batch', 'threads', *engines), *rows]) if rows else ''
 
 
 def _written(network: str) -> Callable[[str], str]:
@@ -243,12 +244,16 @@ def draw_growth(results: FileResults, cases: Sequence[FileCase]) -> 'Figure':
 
 
 def _label(axes: Any, engine: str, axis: str, ticks: Sequence[int]) -> None:
+    from matplotlib.ticker import LogLocator
+
     axes.set_title(engine)
     axes.set_xlabel(axis)
     axes.set_ylabel('ms per image')
     axes.set_xscale('log')
     axes.set_yscale('log')
     axes.set_xticks(ticks, labels=map(str, ticks))
+    # Decades alone may leave no tick between the least and the largest time.
+    axes.yaxis.set_major_locator(LogLocator(subs=(1, 1.5, 2, 3, 5, 7)))
     axes.minorticks_off()
     axes.yaxis.set_major_formatter('{x:g}')
     axes.grid(alpha=0.3)
