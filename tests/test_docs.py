@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from helpers.notebook import run_notebook
 
 from shufflenet_zoo.jobs.shipped import find_config
 
@@ -143,3 +144,11 @@ def test_the_site_builds_without_a_warning_and_asks_nothing_of_others(tmp_path):
     for page in tmp_path.glob('*.html'):
         assert not re.findall(loaded, page.read_text()), page.name
     assert 'shufflenet_zoo.mindspore_impl.create_model' in (tmp_path / 'api.html').read_text()
+
+
+@pytest.mark.slow
+def test_the_tutorial_runs(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    _, names = run_notebook(ROOT / 'docs' / 'tutorial.ipynb')
+    assert names['accuracy'] > 50
+    assert abs(names['other']['accuracy/top1'] - names['accuracy']) < 0.3
