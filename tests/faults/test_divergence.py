@@ -3,18 +3,12 @@
 import re
 
 import pytest
-from helpers.faults import command, run, torchrun, write_job
+from helpers.faults import DIVERGES, command, run, torchrun, write_job
 from helpers.refusals import assert_refused
 
 from shufflenet_zoo.jobs.workdir import latest_checkpoint
 from shufflenet_zoo.weights.files import read_content
 from shufflenet_zoo.weights.values import fault_of
-
-# An epoch that trains, then steps too large for any number.
-DIVERGES = """
-optim_wrapper = dict(optimizer=dict(lr=1e-2))
-param_scheduler = [dict(type='MultiStepLR', milestones=[1], gamma=1e32)]
-"""
 
 
 @pytest.mark.parametrize('backend', ['torch', pytest.param('mindspore', marks=pytest.mark.faults)])

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from helpers.faults import (
+    DIVERGES,
     assert_same_state,
     at_iteration,
     command,
@@ -111,6 +112,14 @@ def test_stopped_by_a_signal_to_one_and_resumed_to_the_bit(train, tmp_path):
     # Of another number of processes an iteration is another.
     alone = command('train', tmp_path / 'job.py', '--resume', '--work-dir', 'work', backend='mindspore')
     assert_refused(*run(*alone, cwd=tmp_path)[::2], 'was trained by 2 processes, and there are 1')
+
+
+@pytest.mark.faults
+def test_all_processes_stop_and_one_says_why(tmp_path):
+    train = tiny('train', write_job(tmp_path, DIVERGES), '--work-dir', 'work', folder=tmp_path)
+    _, output, errors = run(*train, cwd=tmp_path)
+    assert (output + errors).count('error: the loss is nan at iteration ') == 1, output + errors
+    assert latest_checkpoint(tmp_path / 'work').stem == 'epoch_1'
 
 
 @pytest.mark.faults

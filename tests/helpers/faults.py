@@ -2,12 +2,13 @@
 
 import os
 import re
+import signal
 import socket
 import subprocess
 import sys
 import threading
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ from shufflenet_zoo.weights.files import read_content
 BACKENDS = ('torch', 'mindspore')
 SUFFIXES = {'torch': '.pth', 'mindspore': '.ckpt'}
 # Long enough for a loaded machine; a run that hangs is killed.
-_PATIENCE = 240
+_PATIENCE = 480
 # 2 epochs of 24 iterations, every one of them told.
 _JOB = """
 train_dataloader.update(batch_size=16, num_workers={workers})
@@ -29,6 +30,11 @@ train_dataloader['dataset']['indices'] = 384
 train_cfg = dict(max_epochs=2)
 default_hooks = dict(logger=dict(interval=1))
 model['backbone'].update(groups=1, widen_factor=0.25)
+"""
+# An epoch that trains, then steps too large for any number.
+DIVERGES = """
+optim_wrapper = dict(optimizer=dict(lr=1e-2))
+param_scheduler = [dict(type='MultiStepLR', milestones=[1], gamma=1e32)]
 """
 
 
@@ -92,14 +98,25 @@ def started(*args: str, cwd: Path, patience: float = _PATIENCE, **env: str) -> I
     process = subprocess.Popen(
         args, cwd=cwd, env=environment(**env), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
-    timer = threading.Timer(patience, process.kill)
+    timer = threading.Timer(patience, _kill, [process])
     timer.start()
     try:
         yield process
     finally:
         timer.cancel()
-        process.kill()
+        _kill(process)
         process.wait()
+
+
+def _kill(process: subprocess.Popen) -> None:
+    """Kill a process and those that it has started: msrun's workers would live on."""
+    if process.poll() is not None:
+        return
+    children = Path(f'/proc/{process.pid}/task/{process.pid}/children').read_text().split()
+    process.kill()
+    for child in children:
+        with suppress(ProcessLookupError):
+            os.kill(int(child), signal.SIGKILL)
 
 
 def wait_for(process: subprocess.Popen, pattern: str) -> None:
