@@ -11,7 +11,7 @@ GAINS = {
     'litert': {'ShuffleNetV1': 0.74, 'ShuffleNetV2': 0.86},
 }
 # Formats for which a detector stays as trained. The deploy form brings the channels of outputs back into their order
-# by a gather, which ncnn lacks, and which OpenVINO 2026.4 merges into the next convolution in the wrong order.
+# by a gather, which ncnn lacks; in OpenVINO 2026.4 that form of a detector finds other boxes.
 WITHOUT_DEPLOYED_DETECTORS = ('ncnn', 'openvino')
 # A loss below this is noise, and the deploy form's file has fewer operators.
 _NOISE = 0.02
