@@ -175,7 +175,6 @@ def test_settings_that_a_file_does_not_know(refused, tmp_path_factory, options, 
         ('retinanet-light_shufflenet-v2-1x_320_coco.py', 1.0, 'onnx'),
         # Their random scores have outliers, and rounding with them.
         ('rtmdet-tiny_shufflenet-v2-1x_640_coco.py', 0.05, 'onnx'),
-        ('rtmdet-tiny_shufflenet-v2-1x_640_coco.py', 0.05, 'mnn'),
         ('rtmdet-tiny_shufflenet-v2-1x_640_coco.py', 0.05, 'ncnn'),
         ('ssdlite_shufflenet-v2-1x_320_coco.py', 0.3, 'onnx'),
     ],
