@@ -48,7 +48,8 @@ def test_files_in_the_package_say_what_the_index_says(row):
     said = read_content(path).description
     assert said.architecture.family == row.architecture.family and not row.architecture.difference(said.architecture)
     assert said.class_names == row.class_names
-    steps = [{'backend': 'cv2', 'interpolation': 'bilinear', **step} for step in said.preprocessing['pipeline']]
+    defaults = {'ResizeEdge': {'backend': 'cv2', 'interpolation': 'bilinear'}}
+    steps = [defaults.get(step['type'], {}) | step for step in said.preprocessing['pipeline']]
     assert said.preprocessing | {'pipeline': steps} == row.preprocessing
     assert row.recipe and row.commit and row.top1 and len(row.hash) == len('sha256:') + 64
 
