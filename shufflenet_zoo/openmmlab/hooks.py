@@ -73,7 +73,8 @@ class CheckpointHook(_CheckpointHook):
 class CompileHook(Hook):
     """Compiles the backbone for training; what would have to be compiled anew within an epoch runs uncompiled.
 
-    That is validation, and a last batch of another size. Weights keep their names in checkpoints.
+    That is validation, and a last batch of another size. Weights keep their names in checkpoints. Whoever trains
+    restores the compiler's stance, however the training ends.
     """
 
     def before_train(self, runner: Any) -> None:
@@ -100,10 +101,6 @@ class CompileHook(Hook):
     def after_train_iter(self, runner: Any, batch_idx: int, data_batch: Any = None, outputs: Any = None) -> None:
         """Take what is compiled by now for the rest of the epoch, and nothing more."""
         torch.compiler.set_stance('eager_on_recompile')
-
-    def after_train(self, runner: Any) -> None:
-        """Leave the compiler as it was."""
-        torch.compiler.set_stance('default')
 
 
 class StopHook(Hook):

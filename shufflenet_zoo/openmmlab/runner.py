@@ -181,7 +181,7 @@ def train(config: Config, options: TrainOptions) -> None:
             runner.register_hook(StopHook(request))
             if options.compile:
                 runner.register_hook(CompileHook())
-        with _errors_of_workers():
+        with _errors_of_workers(), torch.compiler.set_stance('default'):
             runner.train()
     if is_main_process():
         report_checkpoint(config, prepared.work_dir)
