@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import mindspore as ms
 import numpy as np
-from mindspore import Tensor, communication, nn, ops
+from mindspore import Tensor, communication, mint, nn, ops
 
 from shufflenet_zoo.errors import ConfigError
 
@@ -76,6 +76,21 @@ def join() -> Processes:
     return Processes(communication.get_rank(), communication.get_group_size())
 
 
+# Mapped: a loop is compiled to a call within a call per turn, and those of a whole network exceed MindSpore's limit.
+_flatten = ops.MultitypeFuncGraph('flatten')
+_reshape_like = ops.MultitypeFuncGraph('reshape_like')
+
+
+@_flatten.register('Tensor')
+def _flatten_tensor(tensor: Tensor) -> Tensor:
+    return tensor.reshape(-1)
+
+
+@_reshape_like.register('Tensor', 'Tensor')
+def _reshape_tensor_like(tensor: Tensor, like: Tensor) -> Tensor:
+    return tensor.reshape(like.shape)
+
+
 class Mean(nn.Cell):
     """The means of tensors over the processes.
 
@@ -89,14 +104,13 @@ class Mean(nn.Cell):
 
     def __init__(self, shapes: Sequence[tuple[int, ...]], count: int) -> None:
         super().__init__(auto_prefix=False)
-        self.shapes, self.count = tuple(map(tuple, shapes)), count
-        self.sizes = [int(np.prod(shape)) for shape in self.shapes]
+        self.count = count
+        self.sizes = [int(np.prod(shape)) for shape in shapes]
         self.sum = ops.AllReduce()
+        self.map = ops.HyperMap()
 
     def construct(self, tensors: tuple) -> tuple:
-        flat = [tensor.reshape(-1) for tensor in tensors]
-        parts = ops.split(self.sum(ops.concat(flat)) / self.count, self.sizes)
-        means = ()
-        for part, shape in zip(parts, self.shapes):  # noqa: B905 - compiled, where zip knows no strict
-            means += (part.reshape(shape),)
-        return means
+        flat = self.map(_flatten, tensors)
+        # ops.split has such loops of its own.
+        parts = mint.split(self.sum(ops.concat(flat)) / self.count, self.sizes)
+        return self.map(_reshape_like, parts, tensors)

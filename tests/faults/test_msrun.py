@@ -4,6 +4,7 @@ import json
 import os
 import pickle
 import signal
+import sys
 import time
 from pathlib import Path
 
@@ -24,18 +25,19 @@ from helpers.faults import (
     write_job,
 )
 from helpers.refusals import assert_refused
+from helpers.tiny_job import ROOT
 
 from shufflenet_zoo.jobs.workdir import latest_checkpoint
 from shufflenet_zoo.weights.files import read_content
 
 # Nothing that depends on how the images are dealt out: no statistics of a batch, and no augmentation.
 PLAIN = """
-model['backbone']['norm_cfg'] = dict(type='GN')
+model['backbone']['norm_cfg'] = dict(type='GN', num_groups=1)
 train_dataloader.update(batch_size={batch})
-train_dataloader['dataset']['pipeline'] = [dict(type='PackInputs')]
+train_dataloader['dataset'].update(pipeline=[dict(type='PackInputs')], indices=96)
 val_dataloader.update(batch_size=8)
 val_dataloader['dataset']['indices'] = 63
-optim_wrapper = dict(optimizer=dict(_delete_=True, type='SGD', lr=0.5, momentum=0.9))
+optim_wrapper = dict(optimizer=dict(_delete_=True, type='SGD', lr=0.05, momentum=0.9))
 param_scheduler = []
 train_cfg = dict(max_epochs=1)
 """
@@ -55,14 +57,16 @@ def tiny(tool: str, *arguments: object, folder: Path) -> list[str]:
 
 @pytest.mark.slow
 def test_two_processes_equal_one(tmp_path):
+    """With a network of full depth: what runs with the tiny one may exceed a limit of the compiler's."""
     outputs = []
     for count in (1, 2):
         config = write_job(tmp_path, PLAIN.format(batch=16 // count), name=f'{count}.py')
-        train = command('train', config, backend='mindspore') if count == 1 else tiny('train', config, folder=tmp_path)
+        launcher = [sys.executable] if count == 1 else msrun()
+        train = [*launcher, str(ROOT / 'tools' / 'train.py'), str(config), '--backend', 'mindspore']
         status, output, errors = run(*train, '--work-dir', f'work{count}', cwd=tmp_path)
         assert status == 0, output + errors
         outputs.append(output)
-    assert all(output.count('[1/1][24/24]') == output.count('done: ') == 1 for output in outputs), outputs
+    assert all(output.count('[1/1][6/6]') == output.count('done: ') == 1 for output in outputs), outputs
     one, two = scalars(tmp_path / 'work1'), scalars(tmp_path / 'work2')
     for name in ('loss', 'accuracy/top1', 'val_loss'):
         found, expected = ([line[name] for line in lines if name in line] for lines in (two, one))
