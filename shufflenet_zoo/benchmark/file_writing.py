@@ -11,6 +11,7 @@ from shufflenet_zoo.benchmark.file_cases import CLASSES, ENGINES, FileCase
 from shufflenet_zoo.benchmark.networks import TORCH
 from shufflenet_zoo.benchmark.torch_engines import randomise
 from shufflenet_zoo.deployed.metadata import Metadata
+from shufflenet_zoo.deployed.seals import parts_of
 from shufflenet_zoo.export.contract import Shape, Source
 from shufflenet_zoo.export.exporter import load_format
 from shufflenet_zoo.export.forms import is_deploy_fastest
@@ -55,4 +56,4 @@ def _write(case: FileCase, folder: Path) -> dict[str, object]:
         noise = [generator.standard_normal((1, 3, *size), dtype=np.float32) for _ in range(_CALIBRATION)]
         path, whole = folder / f'{case.name}-quantized{target.suffix}', path
         target.quantize(whole, path, noise)
-    return {'path': str(path), 'bytes': sum(part.stat().st_size for part in target.parts(path))}
+    return {'path': str(path), 'bytes': sum(part.stat().st_size for part in parts_of(path))}

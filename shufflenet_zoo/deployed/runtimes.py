@@ -137,7 +137,11 @@ def load_mnn(path: Path, threads: int | None = None) -> Loaded:
         from MNN import expr
 
     # The names of the outputs must be given, and follow from what only a loaded file tells.
-    texts = json.loads(MNN.nn.load_module_from_file(str(path), [], []).get_info()['bizCode'] or '{}')
+    try:
+        described = MNN.nn.load_module_from_file(str(path), [], [])
+    except SystemError as error:  # which says nothing
+        raise ValueError(f'MNN cannot read {path.name}') from error
+    texts = json.loads(described.get_info()['bizCode'] or '{}')
     module = MNN.nn.load_module_from_file(
         str(path), [INPUT_NAME], list(output_names(texts)), thread_num=threads or os.cpu_count() or 1
     )
@@ -145,8 +149,11 @@ def load_mnn(path: Path, threads: int | None = None) -> Loaded:
     def run(images: np.ndarray) -> Outputs:
         variable = expr.placeholder(list(images.shape), expr.NCHW, expr.float)
         variable.write(np.ascontiguousarray(images))
+        outputs = module.forward([variable])
+        if not outputs:
+            raise ValueError(f'MNN cannot run {path.name}')
         # What it reads lies in memory that the next run writes to.
-        return _one_or_all(np.array(output.read()) for output in module.forward([variable]))
+        return _one_or_all(np.array(output.read()) for output in outputs)
 
     return Loaded(run, texts)
 
@@ -182,16 +189,23 @@ class Runtime:
     Attributes:
         package: Its name for pip.
         load: Loads a file for a number of threads; None leaves that to the runtime, or takes all cores.
+        crashes: Whether damaged files were seen to end its process. Default: False.
     """
 
     package: str
     load: Callable[[Path, int | None], Loaded]
+    crashes: bool = False
 
 
 RUNTIMES = {
     '.onnx': Runtime('onnxruntime', load_onnx),
     '.xml': Runtime('openvino', load_openvino),
     '.ncnn.param': Runtime('ncnn', load_ncnn),
-    '.mnn': Runtime('MNN', load_mnn),
+    '.mnn': Runtime('MNN', load_mnn, crashes=True),
     '.tflite': Runtime('ai-edge-litert', load_litert),
 }
+
+
+def runtime_of(path: Path) -> Runtime | None:
+    """Return what runs a file by its suffix; None where that needs a framework."""
+    return next((runtime for suffix, runtime in RUNTIMES.items() if path.name.endswith(suffix)), None)

@@ -115,7 +115,6 @@ class Format:
         write: Writes a source's model: write(source, shape, precision, path).
         load: Loads a file into its runtime; where that does not exist for this system, what it returns cannot run.
         quantize: Turns an fp32 file into an int8 one: quantize(fp32 path, path, calibration batches).
-        parts: Every file that belongs to a path, the path itself first.
         frameworks: The frameworks whose models it can hold.
         dynamic: Whether it can hold models for any batch and image size.
         detectors: What detectors return in it: 'boxes', or 'outputs' of their heads where it cannot hold the decoding.
@@ -132,7 +131,6 @@ class Format:
     write: Callable[[Source, Shape, str, Path], None]
     load: Callable[[Path], Loaded]
     quantize: Callable[[Path, Path, Sequence[np.ndarray]], None] | None = None
-    parts: Callable[[Path], list[Path]] = lambda path: [path]
     frameworks: tuple[str, ...] = ('torch',)
     dynamic: bool = True
     detectors: Literal['boxes', 'outputs'] | None = None

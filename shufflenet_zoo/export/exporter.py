@@ -17,6 +17,7 @@ from shufflenet_zoo.deployed.detector import Detector
 from shufflenet_zoo.deployed.loading import load_described
 from shufflenet_zoo.deployed.metadata import Loaded, Metadata, read_metadata
 from shufflenet_zoo.deployed.quiet import quiet
+from shufflenet_zoo.deployed.seals import parts_of, seal
 from shufflenet_zoo.errors import ConfigError, DependencyError, ExportError, ShuffleNetZooError
 from shufflenet_zoo.export.comparison import Differences, Found, compare_boxes, count_found_again
 from shufflenet_zoo.export.contract import EXTRAS, FORMATS, DetectorSource, Format, Shape, Source
@@ -130,7 +131,9 @@ def export(config: Config, checkpoint: str, options: ExportOptions) -> Exported:
                 exported = _write_int8(source, shape, target, written, batches, origin.labelled_images(config))
             else:
                 exported = _write(source, shape, target, written, options.precision)
-            for part, final in zip(target.parts(written), target.parts(path), strict=True):
+            if not target.runs_code and written.is_file():  # not an archive with checksums, nor Core ML's folder
+                seal(written)
+            for part, final in zip(parts_of(written), parts_of(path), strict=True):
                 if final.is_dir():  # which nothing replaces
                     shutil.rmtree(final)
                 os.replace(part, final)

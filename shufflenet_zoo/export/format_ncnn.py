@@ -69,7 +69,6 @@ FORMAT = Format(
     ('fp32', 'fp16'),
     write,
     load_ncnn,
-    parts=lambda path: [path, path.with_suffix('.bin'), path.with_suffix('.json')],
     dynamic=False,
     detectors='outputs',
 )

@@ -73,7 +73,6 @@ FORMAT = Format(
     write,
     load_openvino,
     quantize,
-    parts=lambda path: [path, path.with_suffix('.bin')],
     detectors='boxes',
     check_hint=check_hint,
     run_in_instruction_sets=run_in_instruction_sets,

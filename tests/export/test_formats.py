@@ -9,11 +9,13 @@ import numpy as np
 import pytest
 import torch
 from helpers.networks import STRUCTURES, V1, V2, build, images, slow_but
+from helpers.refusals import assert_damage_is_refused
 from helpers.signal import carry_signal
 from torch import nn
 
 from shufflenet_zoo.backbones import to_deploy
 from shufflenet_zoo.deployed.metadata import Loaded, Metadata
+from shufflenet_zoo.deployed.seals import parts_of, seal
 from shufflenet_zoo.errors import DependencyError, ExportError
 from shufflenet_zoo.export import exporter, instruction_sets
 from shufflenet_zoo.export.contract import Format, Shape, Source
@@ -109,7 +111,7 @@ def test_half_precision(name, tmp_path):
     sizes = {}
     for precision in ('fp32', 'fp16'):
         path, difference = written(name, make_source(V2), tmp_path, precision)
-        sizes[precision] = sum(part.stat().st_size for part in exporter.load_format(name).parts(path))
+        sizes[precision] = sum(part.stat().st_size for part in parts_of(path))
     assert 1e-6 < difference <= 2e-2
     assert sizes['fp16'] < 0.65 * sizes['fp32']
 
@@ -155,6 +157,8 @@ def test_engines_in_environments_of_their_own(name, cfg, tmp_path):
     path, difference = written(name, source, tmp_path)
     assert difference <= 1e-5
     assert exporter.load_file(name, path)[1] == METADATA
+    seal(path)
+    assert_damage_is_refused(lambda: exporter.load_file(name, path), path)
     noise = np.random.default_rng(0).standard_normal((8, 1, 3, 64, 64), dtype=np.float32)
     small = path.with_name('int8' + path.suffix)
     load_format(name).quantize(path, small, list(noise))

@@ -1,18 +1,22 @@
 """tools/export.py with a trained classifier of the digits."""
 
 import json
+import re
 import sys
 
 import cv2
 import numpy as np
 import pytest
 import torch
+from helpers.refusals import assert_damage_is_refused
 from helpers.tiny_job import write_config
 
 from shufflenet_zoo import deployed
 from shufflenet_zoo.data import digits
-from shufflenet_zoo.errors import DependencyError
+from shufflenet_zoo.deployed.trial import survive
+from shufflenet_zoo.errors import DataError, DependencyError
 from shufflenet_zoo.export import exporter, instruction_sets
+from shufflenet_zoo.weights import convert_file
 
 
 def skip_without(name: str) -> None:
@@ -51,6 +55,42 @@ def test_writes_a_file_that_classifies_as_the_test_tool(call, trained, tmp_path,
     assert_like_the_test_tool(call, config, checkpoint, tmp_path, loaded, metadata)
     if name != 'torchscript':
         assert_like_the_predict_tool(call, config, checkpoint, tmp_path, out)
+        assert_damage_is_refused(lambda: exporter.load_file(name, out), out)
+
+
+@pytest.mark.slow
+def test_a_mindir_file_is_refused_where_it_is_damaged(call, trained, tmp_path):
+    pytest.importorskip('mindspore')
+    config, checkpoint = trained
+    convert_file(checkpoint, tmp_path / 'trained.ckpt')
+    out = tmp_path / 'model.mindir'
+    arguments = (config, tmp_path / 'trained.ckpt', '--backend', 'mindspore', '--format', 'mindir', '--out', out)
+    status, _, errors = call('export', *arguments)
+    assert status == 0, errors
+    assert_damage_is_refused(lambda: exporter.load_file('mindir', out), out)
+
+
+def test_a_file_on_which_its_engine_crashes_ends_no_other_process_than_its_own(call, trained, tmp_path):
+    skip_without('mnn')
+    out = tmp_path / 'model.mnn'
+    assert call('export', *trained, '--format', 'mnn', '--out', out)[0] == 0
+    # Without its digest, a file is refused by its engine alone.
+    whole = re.sub(rb'(?<=sha256:)[0-9a-f]{64}', b'0' * 64, out.read_bytes())
+    out.write_bytes(whole)
+    survive(out)
+    small = np.frombuffer(whole, np.uint8) == 0
+    offsets = np.flatnonzero(small[1:-2] & small[2:-1] & small[3:])  # before them lie small numbers: no weights
+    for seed in range(50):
+        damaged = bytearray(whole)
+        for place in np.random.default_rng(seed).choice(offsets, 3):
+            damaged[place] ^= 64
+        out.write_bytes(damaged)
+        try:
+            survive(out)
+        except DataError:
+            break
+    with pytest.raises(DataError, match='its engine crashes on it'):
+        deployed.load(out)
 
 
 def test_the_test_tool_measures_an_exported_file(call, trained, tmp_path):
