@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from shufflenet_zoo.atomic import replacing
 from shufflenet_zoo.benchmark import roofline
 from shufflenet_zoo.benchmark.cases import Case, Ratio
 from shufflenet_zoo.benchmark.measure import Results
@@ -95,17 +96,36 @@ def _table(head: tuple, rows: Sequence[tuple]) -> str:
     return tables.markdown([tuple(map(str, row)) for row in (head, *rows)])
 
 
-def replace_tables(document: str, text: str) -> str:
-    """Return a Markdown document with other tables between its markers.
+def check_document(path: Path) -> None:
+    """Check, before anything is measured, that tables can go into a Markdown file.
 
     Raises:
-        BenchmarkError: if it has no markers.
+        BenchmarkError: if it is not there, or has no markers.
     """
+    _around_tables(path)
+
+
+def write_tables(path: Path, text: str) -> None:
+    """Replace the tables between the markers of a Markdown file.
+
+    Raises:
+        BenchmarkError: as ``check_document``.
+    """
+    before, after = _around_tables(path)
+    with replacing(path) as draft:
+        draft.write_text(f'{before}{_BEGIN}\n\n{text}\n\n{_END}{after}', encoding='utf-8')
+
+
+def _around_tables(path: Path) -> tuple[str, str]:
+    try:
+        document = path.read_text(encoding='utf-8')
+    except (OSError, UnicodeDecodeError) as error:
+        raise BenchmarkError(f'--write-into: {path} cannot be read: {error}') from None
     before, opening, rest = document.partition(_BEGIN)
     _, closing, after = rest.partition(_END)
     if not opening or not closing:
-        raise BenchmarkError(f'--write-into: the file has no lines {_BEGIN} and {_END}, between which tables go')
-    return f'{before}{_BEGIN}\n\n{text}\n\n{_END}{after}'
+        raise BenchmarkError(f'--write-into: {path} has no lines {_BEGIN} and {_END}, between which tables go')
+    return before, after
 
 
 def plot(results: Results, cases: Sequence[Case], path: Path) -> None:

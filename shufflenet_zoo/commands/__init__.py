@@ -21,5 +21,6 @@ COMMANDS = {
     'info': 'count parameters and multiply-adds',
     'verify': 'prove that networks compute the same in PyTorch and in MindSpore',
     'digits': 'write the handwritten digits as a folder of images',
+    'ablate': 'train V1 with other groups and without its shuffle, and compare the accuracies',
     'benchmark': 'measure the speed of every engine',
 }

@@ -89,6 +89,9 @@ def main() -> None:
     args = parse_args()
     from shufflenet_zoo.benchmark import files, measure, pipeline, report
 
+    if args.write_into:
+        report.check_document(Path(args.write_into))
+
     def chosen(case) -> bool:
         return (not args.networks or case.network in args.networks) and (not args.batches or case.batch in args.batches)
 
@@ -135,7 +138,7 @@ def main() -> None:
 
 def _write(args: argparse.Namespace, text: str, found: Mapping[str, Any]) -> None:
     """Write what was measured, and print it."""
-    from shufflenet_zoo.benchmark.report import replace_tables
+    from shufflenet_zoo.benchmark.report import write_tables
 
     folder = Path(args.out)
     with _naming_files():
@@ -144,9 +147,7 @@ def _write(args: argparse.Namespace, text: str, found: Mapping[str, Any]) -> Non
         with replacing(folder / 'results.json') as draft:
             draft.write_text(json.dumps(found, indent=1))
         if args.write_into:
-            document = Path(args.write_into)
-            with replacing(document) as draft:
-                draft.write_text(replace_tables(document.read_text(), text))
+            write_tables(Path(args.write_into), text)
     print(text)
 
 

@@ -6,6 +6,7 @@ import sys
 
 import pytest
 import torch
+from helpers.refusals import assert_refused
 from torch.utils.flop_counter import FlopCounterMode
 
 from shufflenet_zoo.benchmark import measure, report, roofline
@@ -60,13 +61,21 @@ def test_roofline_of_known_peaks():
     assert '100 G multiply-adds and 10.0 GB' in report.markdown(RESULTS, [], [])
 
 
-def test_tables_of_a_document_are_replaced():
-    document = 'before\n<!-- tables -->\nold\n<!-- end of tables -->\nafter\n'
-    replaced = report.replace_tables(document, 'new')
-    assert replaced == 'before\n<!-- tables -->\n\nnew\n\n<!-- end of tables -->\nafter\n'
-    assert report.replace_tables(replaced, 'new') == replaced
-    with pytest.raises(BenchmarkError, match='<!-- tables -->'):
-        report.replace_tables('no markers', 'new')
+def test_tables_of_a_document_are_replaced(tmp_path):
+    path = tmp_path / 'document.md'
+    path.write_text('before\n<!-- tables -->\nold\n<!-- end of tables -->\nafter\n')
+    for text in ('newer', 'new'):
+        report.write_tables(path, text)
+    assert path.read_text() == 'before\n<!-- tables -->\n\nnew\n\n<!-- end of tables -->\nafter\n'
+
+
+@pytest.mark.parametrize('command', ['benchmark', 'ablate'])
+def test_a_document_without_place_for_tables_is_refused_at_once(command, call, tmp_path):
+    (tmp_path / 'document.md').write_text('no markers')
+    arguments = ['no-images'] if command == 'ablate' else []
+    for name, said in (('document.md', '<!-- tables -->'), ('missing.md', 'cannot be read')):
+        status, _, errors = call(command, *arguments, '--write-into', tmp_path / name)
+        assert_refused(status, '\n'.join(errors), said)
 
 
 def test_every_case_can_be_built_and_every_ratio_is_measured():
