@@ -27,7 +27,8 @@ class Reorder(nn.Module):
         return f'channels={len(self.order)}'
 
     def forward(self, x: Tensor) -> Tensor:
-        return x.index_select(1, self.order)
+        # Of rows of a matrix: OpenVINO merges a gather of channels with the next convolution in the wrong order.
+        return x.flatten(2).index_select(1, self.order).unflatten(2, x.shape[2:])
 
 
 def concatenate(sources: Sequence[Tensor], slices: Sequence[Slice]) -> Tensor:

@@ -95,6 +95,11 @@ def main() -> None:
             f'largest difference from the live model: {exported.boxes.pixels:.1e} pixels and '
             f'{exported.boxes.score:.1e} of a score, of {exported.boxes.boxes} boxes'
         )
+        if exported.boxes.undecided:
+            print(
+                f'{exported.boxes.undecided} boxes are found by one of both alone: rounding decides which of two that '
+                f'overlap is left'
+            )
     elif exported.difference is None:
         print('not run: the runtime does not exist for this system; inputs, outputs and metadata were read again')
     else:

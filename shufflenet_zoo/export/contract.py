@@ -9,6 +9,7 @@ import numpy as np
 
 from shufflenet_zoo.deployed.metadata import Loaded, Metadata, output_names
 from shufflenet_zoo.errors import CheckpointError
+from shufflenet_zoo.export.comparison import Found, Limits
 
 # The modules of the formats; each has a FORMAT.
 FORMATS = {
@@ -64,13 +65,13 @@ class DetectorSource(Source):
 
     Attributes:
         images: Prepared images to compare a file on, each of shape (1, C, H, W).
-        score_threshold: Boxes below it are left out.
-        max_boxes: How many are found in an image at most.
+        candidates: Finds what ``run`` does before overlapping boxes are left out.
+        limits: What ends the results.
     """
 
     images: Sequence[np.ndarray]
-    score_threshold: float
-    max_boxes: int
+    candidates: Callable[[np.ndarray], Found]
+    limits: Limits
 
 
 @dataclass(frozen=True)

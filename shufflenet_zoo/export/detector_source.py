@@ -12,6 +12,7 @@ from mmdet.models.detectors import SingleStageDetector
 from mmdet.structures import DetDataSample
 from mmengine.config import Config
 from mmengine.registry import DATASETS
+from mmengine.structures import InstanceData
 from torch import nn
 
 from shufflenet_zoo.arch import plan_backbone
@@ -21,6 +22,7 @@ from shufflenet_zoo.data.images import read_image
 from shufflenet_zoo.deployed.detector import Detector
 from shufflenet_zoo.deployed.metadata import DetectorMetadata, Loaded
 from shufflenet_zoo.errors import ArgumentError, ConfigError
+from shufflenet_zoo.export.comparison import Found, Limits
 from shufflenet_zoo.export.contract import DetectorSource, check_trained
 from shufflenet_zoo.export.detector_modules import Boxes, Outputs, describe_decoding
 from shufflenet_zoo.export.preparation import describe_fitting
@@ -66,13 +68,18 @@ def open_source(
         raise ConfigError(f'{config.filename}: {error}') from error
     exported = Boxes(deployed, decoding, metadata.input_size) if decode else Outputs(deployed)
     height, width = metadata.input_size
-    sample = DetDataSample(metainfo={'img_shape': (height, width), 'scale_factor': (1.0, 1.0)})
+    shape = {'img_shape': (height, width), 'scale_factor': (1.0, 1.0)}
 
-    def run(images: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def run(images: np.ndarray) -> Found:
         with torch.no_grad():
-            (found,) = model.predict(torch.from_numpy(images), [sample.clone()], rescale=False)
-        found = found.pred_instances
-        return found.bboxes.numpy(), found.scores.numpy(), found.labels.numpy()
+            (found,) = model.predict(torch.from_numpy(images), [DetDataSample(metainfo=shape)], rescale=False)
+        return _as_arrays(found.pred_instances)
+
+    def candidates(images: np.ndarray) -> Found:
+        with torch.no_grad():
+            outputs = model.bbox_head(model.extract_feat(torch.from_numpy(images)))
+            (found,) = model.bbox_head.predict_by_feat(*outputs, batch_img_metas=[shape], with_nms=False)
+        return _as_arrays(found)
 
     return DetectorSource(
         exported.eval().requires_grad_(False),
@@ -82,9 +89,13 @@ def open_source(
         metadata if decode else replace(metadata, decoding=decoding),
         'torch',
         images=_examples(config, dataset, metadata),
-        score_threshold=decoding.score_threshold,
-        max_boxes=decoding.max_boxes,
+        candidates=candidates,
+        limits=Limits(decoding.score_threshold, decoding.iou_threshold, decoding.max_boxes),
     )
+
+
+def _as_arrays(found: InstanceData) -> Found:
+    return found.bboxes.numpy(), found.scores.numpy(), found.labels.numpy()
 
 
 def _check_model(config: Config, model: nn.Module) -> None:

@@ -313,8 +313,8 @@ def _compare_detections(source: DetectorSource, loaded: Loaded, path: Path) -> E
 
     try:
         each = [
-            compare_boxes(expected, boxes, source.score_threshold, source.max_boxes)
-            for expected, boxes in zip(live, found(loaded.run), strict=True)
+            compare_boxes(expected, boxes, source.candidates(image), source.limits)
+            for expected, boxes, image in zip(live, found(loaded.run), source.images, strict=True)
         ]
     except ExportError as error:
         raise ExportError(f'{path.name} computes something else than the live model: {error}') from error
@@ -324,11 +324,17 @@ def _compare_detections(source: DetectorSource, loaded: Loaded, path: Path) -> E
             f'{path.name} cannot be checked: in {len(each)} images the live model finds no box that is more certain '
             f'than where its results end; put the test data there, or change model.test_cfg.score_thr or .max_per_img'
         )
-    differences = Differences(count, max(found.pixels for found in each), max(found.score for found in each))
+    differences = Differences(
+        count,
+        max(found.pixels for found in each),
+        max(found.score for found in each),
+        sum(found.undecided for found in each),
+    )
     default = None
     if loaded.default:
         name, run = loaded.default
-        counts = [count_found_again(*pair, source.score_threshold) for pair in zip(live, found(run), strict=True)]
+        threshold = source.limits.score_threshold
+        counts = [count_found_again(*pair, threshold) for pair in zip(live, found(run), strict=True)]
         again, certain = np.sum(counts, 0)
         default = name, float(1 - again / max(certain, 1))
     return Exported(path, differences.pixels, False, default=default, boxes=differences)

@@ -10,9 +10,9 @@ GAINS = {
     'mnn': {'ShuffleNetV1': 1.01, 'ShuffleNetV2': 1.11},
     'litert': {'ShuffleNetV1': 0.74, 'ShuffleNetV2': 0.86},
 }
-# Formats for which a detector stays as trained. The deploy form brings the channels of outputs back into their order
-# by a gather, which ncnn lacks; in OpenVINO 2026.4 that form of a detector finds other boxes.
-WITHOUT_DEPLOYED_DETECTORS = ('ncnn', 'openvino')
+# Formats for which a detector stays as trained: the deploy form brings the channels of outputs back into their order by
+# a gather, which ncnn lacks.
+WITHOUT_DEPLOYED_DETECTORS = ('ncnn',)
 # A loss below this is noise, and the deploy form's file has fewer operators.
 _NOISE = 0.02
 

@@ -76,6 +76,33 @@ def written(name: str, source: Source, tmp_path, precision: str = 'fp32', dynami
     return path, exporter._write(source, shape, target, path, precision).difference
 
 
+class Neck(Pooled):
+    """Convolutions of a backbone's outputs, pooled, as a detector has them."""
+
+    def __init__(self, backbone: nn.Module) -> None:
+        super().__init__(backbone)
+        self.laterals = nn.ModuleList(nn.Conv2d(channels, 16, 1) for channels in backbone.out_channels)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        features = [lateral(x) for lateral, x in zip(self.laterals, self.backbone(x), strict=True)]
+        return torch.cat([feature.mean((2, 3)) for feature in features], 1)
+
+
+@pytest.mark.parametrize('by', ['torch', 'onnx'])
+def test_openvino_computes_convolutions_of_the_deploy_forms_outputs(by, tmp_path):
+    openvino = pytest.importorskip('openvino')
+    backbone = carry_signal(build(dict(V2, out_indices=(0, 1, 2)))).eval()
+    model, images = Neck(to_deploy(backbone)).eval().requires_grad_(False), torch.rand(1, 3, 64, 64)
+    if by == 'onnx':  # as whoever has the file may read it
+        torch.onnx.export(model, (images,), str(tmp_path / 'neck.onnx'), dynamo=False)
+        converted = openvino.Core().read_model(str(tmp_path / 'neck.onnx'))
+    else:
+        converted = openvino.convert_model(model, example_input=images)
+    found = openvino.Core().compile_model(converted, 'CPU', {'INFERENCE_PRECISION_HINT': 'f32'})(images.numpy())[0]
+    expected = model(images).numpy()
+    assert np.abs(found - expected).max() <= 1e-5 * np.abs(expected).max()
+
+
 @pytest.mark.parametrize('name', slow_but(STRUCTURES, OPERATORS))
 def test_every_structure_in_onnx(name, tmp_path):
     # se-residual's gates amplify rounding (see test_deploy), still far below the tolerance.
