@@ -32,7 +32,8 @@ class DeployedUnitV1(nn.Module):
         self.expand = fold(unit.g_conv_1x1_expand)
         self.act = copy.deepcopy(unit.act)
         if self.plan.combine == 'concat':
-            self.shortcut = exportable_pool(unit.avgpool)
+            pool = exportable_pool(unit.avgpool, self.plan.in_channels)
+            self.shortcut = pool.to(unit.g_conv_1x1_expand.conv.weight)
 
     def forward(self, x: Tensor) -> Tensor:
         out = self.bottleneck(x)
@@ -61,7 +62,7 @@ class DeployedShuffleNet(nn.Module):
         self.out_channels = backbone.out_channels
         self.out_strides = backbone.out_strides
         stem = [backbone.conv1] if len(self.plan.stem.convs) == 1 else backbone.conv1
-        self.stem = nn.Sequential(*map(fold, stem), exportable_pool(backbone.maxpool))
+        self.stem = nn.Sequential(*map(fold, stem), exportable_pool(backbone.maxpool, self.plan.stem.out_channels))
         self.layers = nn.ModuleList()
         # What brings the channels of a requested output back into their order; a layer's index is the key.
         self.outputs = nn.ModuleDict()

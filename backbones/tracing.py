@@ -23,6 +23,11 @@ def is_exported() -> bool:
     return torch.compiler.is_exporting() and not is_compiled()
 
 
+def is_exported_for_any_size(x: Tensor) -> bool:
+    """Whether torch.export looks at feature maps (N, C, H, W) whose height or width is any."""
+    return is_exported() and any(isinstance(size, torch.SymInt) for size in x.shape[2:])
+
+
 def stores_pixels(x: Tensor) -> bool:
     """Whether feature maps are to be stored pixel by pixel (channels last): on the CPU, and not exported.
 

@@ -56,7 +56,7 @@ def _quantized(program: torch.export.ExportedProgram, images: np.ndarray) -> tor
             return model
 
     quantizer = Quantizer().set_global(get_symmetric_quantization_config(is_per_channel=True))
-    # V1's pool is a convolution by a computed weight, which would be quantized in every run, by a kernel not there.
+    # A dilated pool is a convolution by a computed weight, which every run would quantize, by a kernel not there.
     quantizer.set_filter_function(lambda node: not _has_computed_weight(node))
     prepared = prepare_pt2e(program.module(), quantizer)
     with torch.no_grad():

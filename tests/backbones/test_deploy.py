@@ -213,6 +213,19 @@ def test_export_takes_any_batch_and_size(cfg):
             assert difference(program.module()(x), deployed(x)) <= BOUND
 
 
+def test_pools_of_one_exported_size_keep_their_stride_and_have_constant_weights():
+    """At stride 1 the max-pool of an engine takes four times as long; computed weights are slow."""
+    deployed = to_deploy(carry_signal(build(V1)).eval())
+    x = images(V1)
+    program = torch.export.export(deployed, (x,))
+    with torch.no_grad():
+        assert difference(program.module()(x), deployed(x)) <= BOUND
+    nodes = [node for node in program.graph.nodes if node.op == 'call_function']
+    (pool,) = (node for node in nodes if 'max_pool2d' in str(node.target))
+    assert pool.args[1:4] == ([3, 3], [2, 2], [1, 1])
+    assert {node.args[1].op for node in nodes if 'conv' in str(node.target)} == {'placeholder'}
+
+
 def test_compiled_graph_is_not_the_exported_one():
     nodes = []
 

@@ -352,7 +352,8 @@ def test_grouped_convolutions_stay_in_float_in_openvino_and_all_others_are_quant
 @pytest.mark.parametrize(
     ('file_format', 'backbone', 'deployed'),
     [
-        ('litert', 'ShuffleNetV2', False),
+        ('ncnn', 'ShuffleNetV1', False),
+        ('litert', 'ShuffleNetV2', True),
         ('openvino', 'ShuffleNetV1', False),
         ('openvino', 'ShuffleNetV2', True),
         ('onnx', 'ShuffleNetV1', True),
