@@ -14,16 +14,17 @@ FULL_STAMP := $(VENV)/.full-$(KEY)
 RUFF := $(firstword $(wildcard $(VENV)/bin/ruff) $(shell command -v ruff) $(VENV)/bin/ruff)
 
 .DELETE_ON_ERROR:
-.PHONY: help train test test-all test-faults test-onedl test-py312 lint bench verify detect figures demo docs \
-    litert-env executorch-env
+.PHONY: help train test test-all test-faults test-onedl test-py312 test-newest-torch lint bench verify detect figures \
+    demo docs litert-env executorch-env
 
 help:
 	@echo 'make train        build $(VENV) for PyTorch classification and train configs/shufflenet_v1_g3.py'
 	@echo 'make test         complete $(VENV) and run every test but the slow ones'
 	@echo 'make test-all     the same with the slow ones'
 	@echo 'make test-faults  kill processes, fill disks and break data, and see that training says so and goes on'
-	@echo 'make test-onedl, make test-py312'
-	@echo "                  run the tests of classification on OneDL's packages, newer PyTorch and NumPy 2; on Python 3.12"
+	@echo 'make test-onedl, make test-py312, make test-newest-torch'
+	@echo "                  run the tests of classification on OneDL's packages, newer PyTorch and NumPy 2; on Python 3.12;"
+	@echo '                  on the newest PyTorch'
 	@echo 'make lint         check the style of the code'
 	@echo 'make bench        measure the speed of every engine'
 	@echo 'make verify       prove that both frameworks compute the same, for every variant'
@@ -52,7 +53,7 @@ CLASSIFICATION := $(addprefix tests/,arch configs data deployed fuzz jobs openmm
     backbones/test_deploy.py backbones/test_dilation.py backbones/test_every_network.py backbones/test_factory.py \
     backbones/test_loading.py backbones/test_peers.py tools/test_predict.py tools/test_test.py tools/test_train.py)
 
-test-onedl test-py312: test-%: $(VENV)-%/.installed
+test-onedl test-py312 test-newest-torch: test-%: $(VENV)-%/.installed
 	$(VENV)-$*/bin/python -m pytest -n $(JOBS) --dist worksteal -m 'not slow and not faults' \
 	    -k 'not mindspore and not mindcv and not detection and not mmdet' $(CLASSIFICATION)
 
@@ -140,6 +141,16 @@ $(VENV)-py312/.installed: requirements/constraints.txt
 	@$(PYTHON312) -m venv $(VENV)-py312
 	@$(VENV)-py312/bin/python -m pip install -qq --disable-pip-version-check -c $< \
 	    -e '.[openmmlab,mmcv-lite,export,bench]' hypothesis pytest pytest-xdist
+	@touch $@
+
+$(VENV)-newest-torch/.installed: requirements/newest-torch.txt requirements/constraints.txt
+	@echo 'Installing into $(VENV)-newest-torch classification with the newest PyTorch, and its tests: 8 GB and 5 minutes.'
+	@$(PYTHON) -m venv $(VENV)-newest-torch
+	@# What PyTorch brings along has other versions, too.
+	@grep -vE '^(torch|torchvision|triton|nvidia-[a-z0-9-]+)==' requirements/constraints.txt \
+	    > $(VENV)-newest-torch/constraints.txt
+	@$(VENV)-newest-torch/bin/python -m pip install -qq --disable-pip-version-check \
+	    -c $(VENV)-newest-torch/constraints.txt -r $< -e '.[openmmlab,mmcv-lite,export,bench]' hypothesis pytest pytest-xdist
 	@touch $@
 
 # Environments of engines whose packages do not go with those of $(VENV): layers over it, whose packages come first.

@@ -1,5 +1,6 @@
 """What the README and the documents say is so: snippets run, tables are the code's, links lead somewhere."""
 
+import ast
 import importlib
 import os
 import re
@@ -63,6 +64,19 @@ def test_the_picture_of_the_readme_is_drawn_by_its_command(digits):
 def test_links_lead_to_files(document):
     links = re.findall(r'\]\(([^)#\s]+)[^)]*\)', document.read_text())
     assert all((document.parent / link).exists() for link in links if '://' not in link), links
+
+
+@pytest.mark.parametrize('document', DOCUMENTS, ids=lambda path: path.name)
+def test_tests_that_are_named_are_there_and_run_when_it_says(document):
+    for folder, name, star in re.findall(r'`(tests/(?:\w+/)*)?(test_\w+\.py)`( ?\*)?', document.read_text()):
+        found = [ROOT / folder / name] if folder else list((ROOT / 'tests').rglob(name))
+        assert found and all(path.is_file() for path in found), name
+        assert not star or any(map(has_everyday_tests, found)), f'{name} has only tests of make test-faults'
+
+
+def has_everyday_tests(path: Path) -> bool:
+    tests = [node for node in ast.parse(path.read_text()).body if getattr(node, 'name', '').startswith('test_')]
+    return any('pytest.mark.faults' not in map(ast.unparse, test.decorator_list) for test in tests)
 
 
 def fences(document: Path, language: str) -> list[tuple[str | None, str]]:

@@ -1,14 +1,16 @@
-"""One-stage detectors of mmdet as functions of one image, with and without decoding."""
+"""Detectors of mmdet with one stage as functions of one image, with and without decoding."""
 
 import math
 
 import torch
-from mmdet.models.detectors import SingleStageDetector
+from mmdet.models.dense_heads.base_dense_head import BaseDenseHead
+from mmdet.models.detectors import BaseDetector, SingleStageDetector
 from torch import Tensor, nn
 from torchvision.ops import nms
 
 from shufflenet_zoo.deployed.decoding import Decoding, Level
 from shufflenet_zoo.errors import ConfigError
+from shufflenet_zoo.export.comparison import Limits
 
 # mmdet's DeltaXYWHBBoxCoder scales a side by at least this, and at most its inverse.
 _SMALLEST_SCALE = 16 / 1000
@@ -29,8 +31,7 @@ class Outputs(nn.Module):
         self.detector = detector
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        scores, codes = self.detector.bbox_head(self.detector.extract_feat(images))
-        return _by_prior(scores, self.detector.bbox_head.cls_out_channels), _by_prior(codes, 4)
+        return head_outputs(self.detector.bbox_head, self.detector.extract_feat(images))
 
 
 class Boxes(nn.Module):
@@ -48,47 +49,85 @@ class Boxes(nn.Module):
     def __init__(self, detector: SingleStageDetector, decoding: Decoding, input_size: tuple[int, int]) -> None:
         super().__init__()
         self.outputs = Outputs(detector)
+        self.candidates = Candidates(detector.bbox_head, decoding, input_size)
+
+    def forward(self, images: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        boxes, scores, labels, _ = self.candidates(*self.outputs(images))
+        return best_boxes(boxes, scores, labels, self.candidates.decoding)
+
+
+class Candidates(nn.Module):
+    """The decoding of what a head computes for an image, up to where overlapping boxes are left out.
+
+    Args:
+        head: Of mmdet.
+        decoding: What ``describe_decoding`` told of it.
+        input_size: Height and width of the image.
+
+    Returns:
+        Boxes (N, 4), scores (N,), classes (N,) and levels (N,).
+    """
+
+    def __init__(self, head: BaseDenseHead, decoding: Decoding, input_size: tuple[int, int]) -> None:
+        super().__init__()
+        self.coder = head.bbox_coder
         self.decoding = decoding
         self.input_size = input_size
         self.priors = [torch.from_numpy(level.grid()) for level in decoding.levels]
 
-    def forward(self, images: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        said = self.decoding
-        scores, codes = (output[0] for output in self.outputs(images))
+    def forward(self, scores: Tensor, codes: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        said, scores = self.decoding, scores[0]
         # The last class of a softmax is the background.
         scores = scores.sigmoid() if said.activation == 'sigmoid' else scores.softmax(-1)[:, :-1]
         counts = [len(priors) for priors in self.priors]
-        levels = [
-            self._best(*level) for level in zip(scores.split(counts), codes.split(counts), self.priors, strict=True)
-        ]
-        scores, labels, codes, priors = (torch.cat(parts) for parts in zip(*levels, strict=True))
-        boxes = self.outputs.detector.bbox_head.bbox_coder.decode(priors, codes)
+        parts = zip(scores.split(counts), codes[0].split(counts), self.priors, strict=True)
+        levels = [self._best(index, *level) for index, level in enumerate(parts)]
+        scores, labels, codes, priors, numbers = (torch.cat(parts) for parts in zip(*levels, strict=True))
+        boxes = self.coder.decode(priors, codes)
         if said.clip:
-            height, width = self.input_size
-            boxes = torch.minimum(boxes.clamp(min=0), boxes.new_tensor([width, height] * 2))
+            boxes = clip(boxes, self.input_size)
         kept = (scores > said.score_threshold) & (boxes[:, 2:] - boxes[:, :2] > said.min_side).all(1)
-        boxes, scores, labels = boxes[kept], scores[kept], labels[kept]
-        # Boxes of different classes are moved apart. The zeros are for images without a box.
-        reach = torch.cat([boxes.flatten(), boxes.new_zeros(1)]).max() + 1
-        best = nms(boxes + labels[:, None] * reach, scores, said.iou_threshold)[: said.max_boxes]
-        return boxes[best], scores[best], labels[best]
+        return boxes[kept], scores[kept], labels[kept], numbers[kept]
 
-    def _best(self, scores: Tensor, codes: Tensor, priors: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Return the best scores of a level with their classes, encoded boxes and priors."""
+    def _best(self, number: int, scores: Tensor, codes: Tensor, priors: Tensor) -> tuple[Tensor, ...]:
+        """Return the best scores of a level with their classes, encoded boxes, priors and the level's number."""
         classes = scores.size(1)
         scores, order = scores.flatten().topk(min(self.decoding.candidates, len(priors) * classes))
         place = order.div(classes, rounding_mode='floor')
-        return scores, order % classes, codes[place], priors[place]
+        return scores, order % classes, codes[place], priors[place], torch.full_like(order, number)
 
 
-def describe_decoding(detector: SingleStageDetector, channels: int, input_size: tuple[int, int]) -> Decoding:
+def clip(boxes: Tensor, input_size: tuple[int, int]) -> Tensor:
+    """Cut boxes (N, 4) off at the edges of an image."""
+    height, width = input_size
+    return torch.minimum(boxes.clamp(min=0), boxes.new_tensor([width, height] * 2))
+
+
+def best_boxes(
+    boxes: Tensor, scores: Tensor, groups: Tensor, limits: Decoding | Limits
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Return boxes (N, 4), scores and groups without those that overlap a better one of their group too much."""
+    # Boxes of different groups are moved apart. The zero is for images without a box.
+    reach = torch.cat([boxes.flatten(), boxes.new_zeros(1)]).max() + 1
+    best = nms(boxes + groups[:, None] * reach, scores, limits.iou_threshold)[: limits.max_boxes]
+    return boxes[best], scores[best], groups[best]
+
+
+def describe_decoding(
+    detector: BaseDetector, head: BaseDenseHead, channels: int, input_size: tuple[int, int]
+) -> Decoding:
     """Return how the outputs of a detector's head become boxes, for images of one size.
+
+    Args:
+        detector: The detector, whose features the head reads.
+        head: The head.
+        channels: Channels of the images.
+        input_size: Their height and width.
 
     Raises:
         ConfigError: if the head encodes boxes in another way than this project knows.
     """
-    head, settings = detector.bbox_head, detector.bbox_head.test_cfg
-    coder = head.bbox_coder
+    settings, coder = head.test_cfg, head.bbox_coder
     kind = type(coder).__name__
     if kind not in ('DeltaXYWHBBoxCoder', 'DistancePointBBoxCoder') or getattr(coder, 'add_ctr_clamp', False):
         raise ConfigError(
@@ -118,6 +157,12 @@ def describe_decoding(detector: SingleStageDetector, channels: int, input_size: 
         clip=coder.clip_border,
         min_side=settings.get('min_bbox_size', -1),
     )
+
+
+def head_outputs(head: BaseDenseHead, features: tuple[Tensor, ...]) -> tuple[Tensor, Tensor]:
+    """Return what a head computes for every prior, as ``Outputs`` does."""
+    scores, codes = head(features)
+    return _by_prior(scores, head.cls_out_channels), _by_prior(codes, 4)
 
 
 def _by_prior(levels: list[Tensor], width: int) -> Tensor:

@@ -1,4 +1,4 @@
-"""A trained one-stage detector of mmdet for export."""
+"""A trained detector of mmdet for export."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -8,17 +8,18 @@ from typing import Any
 import numpy as np
 import torch
 from mmdet.models.dense_heads.base_dense_head import BaseDenseHead
-from mmdet.models.detectors import SingleStageDetector
+from mmdet.models.detectors import SingleStageDetector, TwoStageDetector
 from mmdet.structures import DetDataSample
 from mmengine.config import Config
 from mmengine.registry import DATASETS
 from mmengine.structures import InstanceData
-from torch import nn
+from torch import Tensor, nn
 
 from shufflenet_zoo.arch import plan_backbone
 from shufflenet_zoo.backbones import to_deploy
 from shufflenet_zoo.backbones.loading import load_strictly
 from shufflenet_zoo.data.images import read_image
+from shufflenet_zoo.deployed.decoding import Decoding
 from shufflenet_zoo.deployed.detector import Detector
 from shufflenet_zoo.deployed.metadata import DetectorMetadata, Loaded
 from shufflenet_zoo.errors import ArgumentError, ConfigError
@@ -26,6 +27,12 @@ from shufflenet_zoo.export.comparison import Found, Limits
 from shufflenet_zoo.export.contract import DetectorSource, check_trained
 from shufflenet_zoo.export.detector_modules import Boxes, Outputs, describe_decoding
 from shufflenet_zoo.export.preparation import describe_fitting
+from shufflenet_zoo.export.two_stage import (
+    TwoStageBoxes,
+    check_two_stages,
+    find_two_stage_candidates,
+    two_stage_limits,
+)
 from shufflenet_zoo.jobs.datasets import check_data
 from shufflenet_zoo.openmmlab.predictor import build_model, find_class_names, innermost_test_dataset
 from shufflenet_zoo.openmmlab.terminal import silence_known_warnings
@@ -63,10 +70,9 @@ def open_source(
     class_names = tuple(find_class_names(content, checkpoint, dataset))
     metadata = _metadata(config, model, class_names, dataset, input_size)
     try:
-        decoding = describe_decoding(model, plan.in_channels, metadata.input_size)
+        exported, limits, decoding = _export_form(deployed, plan.in_channels, metadata.input_size, decode)
     except ConfigError as error:
         raise ConfigError(f'{config.filename}: {error}') from error
-    exported = Boxes(deployed, decoding, metadata.input_size) if decode else Outputs(deployed)
     height, width = metadata.input_size
     shape = {'img_shape': (height, width), 'scale_factor': (1.0, 1.0)}
 
@@ -77,21 +83,41 @@ def open_source(
 
     def candidates(images: np.ndarray) -> Found:
         with torch.no_grad():
-            outputs = model.bbox_head(model.extract_feat(torch.from_numpy(images)))
-            (found,) = model.bbox_head.predict_by_feat(*outputs, batch_img_metas=[shape], with_nms=False)
-        return _as_arrays(found)
+            return _as_arrays(_find_candidates(model, torch.from_numpy(images), shape))
 
     return DetectorSource(
         exported.eval().requires_grad_(False),
         run,
         plan.in_channels,
         plan.min_size,
-        metadata if decode else replace(metadata, decoding=decoding),
+        replace(metadata, decoding=decoding),
         'torch',
         images=_examples(config, dataset, metadata),
         candidates=candidates,
-        limits=Limits(decoding.score_threshold, decoding.iou_threshold, decoding.max_boxes),
+        limits=limits,
     )
+
+
+def _export_form(
+    model: nn.Module, channels: int, input_size: tuple[int, int], decode: bool
+) -> tuple[nn.Module, Limits, Decoding | None]:
+    """Return what is exported of a detector, what ends its results, and the decoding that is left to do."""
+    if isinstance(model, TwoStageDetector):
+        return TwoStageBoxes(model, channels, input_size), two_stage_limits(model), None
+    decoding = describe_decoding(model, model.bbox_head, channels, input_size)
+    limits = Limits(decoding.score_threshold, decoding.iou_threshold, decoding.max_boxes)
+    if decode:
+        return Boxes(model, decoding, input_size), limits, None
+    return Outputs(model), limits, decoding
+
+
+def _find_candidates(model: nn.Module, images: Tensor, shape: dict[str, Any]) -> InstanceData:
+    """Return what a detector finds before overlapping boxes are left out."""
+    if isinstance(model, TwoStageDetector):
+        return find_two_stage_candidates(model, images, shape)
+    outputs = model.bbox_head(model.extract_feat(images))
+    (found,) = model.bbox_head.predict_by_feat(*outputs, batch_img_metas=[shape], with_nms=False)
+    return found
 
 
 def _as_arrays(found: InstanceData) -> Found:
@@ -104,22 +130,33 @@ def _check_model(config: Config, model: nn.Module) -> None:
     Raises:
         ConfigError: if it has parts, or a setting of the test, that they do not know.
     """
-    head = getattr(model, 'bbox_head', None)
-    if not isinstance(model, SingleStageDetector) or not isinstance(head, BaseDenseHead):
-        raise ConfigError(
-            f'{config.filename}: export takes detectors of one stage like RetinaNet, SSD and RTMDet; '
-            f'the config has {config.model.get("type")!r}'
-        )
+    if isinstance(model, TwoStageDetector) and hasattr(model, 'rpn_head'):
+        check_two_stages(model, config.filename)
+        head, settings = model.rpn_head, {'rpn': model.rpn_head.test_cfg, 'rcnn': model.roi_head.test_cfg}
+    else:
+        head = getattr(model, 'bbox_head', None)
+        if not isinstance(model, SingleStageDetector) or not isinstance(head, BaseDenseHead):
+            raise ConfigError(
+                f'{config.filename}: export takes detectors of one stage like RetinaNet, SSD and RTMDet, and Faster '
+                f'R-CNN; the config has {config.model.get("type")!r}'
+            )
+        settings = {'': head.test_cfg}
     if not hasattr(head, 'prior_generator') or getattr(head, 'with_objectness', False):
         raise ConfigError(
             f'{config.filename}: export takes heads with priors and with scores of classes alone; '
             f'{type(head).__name__} is another'
         )
-    nms = head.test_cfg.get('nms') or {}
-    if set(nms) != {'type', 'iou_threshold'} or nms['type'] != 'nms' or head.test_cfg.get('nms_pre', 0) < 1:
+    for name, said in settings.items():
+        _check_suppression(said, f'model.test_cfg.{name}'.rstrip('.'), name != 'rcnn', config.filename)
+
+
+def _check_suppression(settings: Mapping[str, Any], key: str, before: bool, config: str) -> None:
+    """Check that overlapping boxes are left out by what the exported modules know; ``before`` a number is taken."""
+    nms = settings.get('nms') or {}
+    if set(nms) != {'type', 'iou_threshold'} or nms['type'] != 'nms' or (before and settings.get('nms_pre', 0) < 1):
         raise ConfigError(
-            f'{config.filename}: export takes model.test_cfg with nms_pre and nms=dict(type="nms", iou_threshold=...); '
-            f'the config has nms_pre={head.test_cfg.get("nms_pre")} and nms={dict(nms)}'
+            f'{config}: export takes {key} with {"nms_pre and " if before else ""}nms=dict(type="nms", '
+            f'iou_threshold=...); the config has nms_pre={settings.get("nms_pre")} and nms={dict(nms)}'
         )
 
 

@@ -169,10 +169,10 @@ def _check_detector(config: Config, options: ExportOptions, target: Format) -> N
         raise ConfigError(f'--format {options.format} cannot hold a detector; take --format onnx or --format openvino')
     if options.backend != 'torch':
         raise ConfigError(f'{config.filename} has a detector, which needs --backend torch')
-    if {'rpn_head', 'roi_head'} & set(config.model):
+    if {'rpn_head', 'roi_head'} & set(config.model) and target.detectors != 'boxes':
         raise ConfigError(
-            f'{config.filename}: a detector of two stages ({config.model.get("type")}) cannot be exported yet; '
-            f'those of one stage can, such as RetinaNet, SSDLite and RTMDet'
+            f'--format {options.format} cannot hold a detector of two stages ({config.model.get("type")}); '
+            f'take --format onnx or --format openvino'
         )
     if options.dynamic:
         raise ConfigError('--dynamic: a detector takes one image of one size, which --input-size gives')

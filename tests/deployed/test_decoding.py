@@ -29,6 +29,7 @@ class Given(nn.Module):
 
 def make_detector(name: str, **changes) -> tuple[Given, tuple[list, list]]:
     """Return a detector with the head of a config, and the random maps that the head gives."""
+    pytest.importorskip('mmcv._ext')  # of mmdet's needs, what mmcv-lite lacks
     from shufflenet_zoo.jobs.config import load_config
     from shufflenet_zoo.openmmlab.predictor import build_model
 

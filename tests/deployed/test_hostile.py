@@ -14,6 +14,7 @@ from helpers.refusals import assert_one_line, peak_memory
 
 from shufflenet_zoo import deployed
 from shufflenet_zoo.deployed.metadata import Metadata
+from shufflenet_zoo.deployed.runtimes import RUNTIMES
 from shufflenet_zoo.errors import CheckpointError, DataError, ExportError
 from shufflenet_zoo.weights.files import read_content
 
@@ -124,8 +125,9 @@ def test_openvino_takes_no_weights_that_are_not_in_its_file(shape, offset, size,
     refuse(tmp_path / 'a.xml')
 
 
-@pytest.mark.parametrize('suffix', ['.onnx', '.xml', '.ncnn.param', '.tflite'])
+@pytest.mark.parametrize('suffix', RUNTIMES)
 def test_what_is_no_model_is_refused(suffix, tmp_path):
+    pytest.importorskip(RUNTIMES[suffix].package.replace('-', '_'))
     for data in (b'', bytes(100), b'PK\x03\x04' + bytes(100), np.random.default_rng(0).bytes(1000)):
         (tmp_path / f'a{suffix}').write_bytes(data)
         refuse(tmp_path / f'a{suffix}')
@@ -162,6 +164,6 @@ def test_programs_of_pytorch_are_not_loaded_unasked(tmp_path):
             read_content(tmp_path / f'a{suffix}')
     assert not mark.exists()
     # Such a file does run code.
-    with suppress(AssertionError):
+    with suppress(AssertionError, TypeError):  # the latter where newer PyTorch says so in its log, by a wrong format
         torch.export.load(path)
     assert mark.exists()

@@ -29,6 +29,18 @@ TINY = (
 )
 
 
+TWO_STAGES = FOLDER / 'faster-rcnn_shufflenet-v2-0.5x_fpn_1x_coco.py'
+NARROW = (
+    'model.neck.out_channels=16',
+    'model.rpn_head.in_channels=16',
+    'model.rpn_head.feat_channels=16',
+    'model.roi_head.bbox_roi_extractor.out_channels=16',
+    'model.roi_head.bbox_head.in_channels=16',
+    'model.roi_head.bbox_head.fc_out_channels=32',
+    'model.roi_head.bbox_head.num_classes=10',
+)
+
+
 def smooth(count: int) -> torch.Tensor:
     """Return normalised pictures of random colours that flow into each other."""
     return nn.functional.interpolate((torch.rand(count, 3, 8, 8) * 255 - 120) / 70, (256, 256), mode='bilinear')
@@ -54,6 +66,32 @@ def write_weights(path, config, spread: float):
             # The kernels of the last convolutions, whose outputs are the scores.
             elif weights.dim() == 4 and weights.size(0) % model.bbox_head.cls_out_channels == 0:
                 weights *= spread / torch.cat([level.flatten() for level in levels]).std()
+    torch.save(model.state_dict(), path)
+    return path
+
+
+def write_two_stage_weights(path):
+    """Write seeded weights of a narrow Faster R-CNN, whose proposals and boxes spread."""
+    from shufflenet_zoo.openmmlab.predictor import build_model
+
+    torch.manual_seed(0)
+    model = build_model(load_config(TWO_STAGES, parse_overrides(NARROW)))
+    model.init_weights()
+    for module in model.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            module.momentum = None
+    head = model.roi_head.bbox_head
+    with torch.no_grad():
+        model.train().extract_feat(smooth(4))
+        features = model.eval().extract_feat(smooth(2))
+        model.rpn_head.rpn_cls.weight /= torch.cat([level.flatten() for level in model.rpn_head(features)[0]]).std()
+        model.rpn_head.rpn_reg.weight *= 0.3
+        proposals = torch.tensor(
+            [[0, 10.0, 10, 100, 120], [0, 60, 30, 200, 90], [1, 5, 5, 70, 60], [1, 9, 9, 250, 250]]
+        )
+        scores, codes = head(model.roi_head.bbox_roi_extractor(features[:4], proposals))
+        head.fc_cls.weight *= 2 / scores.std()
+        head.fc_reg.weight *= 0.3 / codes.std()
     torch.save(model.state_dict(), path)
     return path
 
@@ -120,6 +158,22 @@ def assert_like_mmdet(model, path, checkpoint, scale):
         )
 
 
+@pytest.mark.parametrize('name', slow_but(('onnx', 'openvino'), ('onnx',)))
+def test_a_faster_rcnn_finds_what_mmdet_finds(call, tmp_path, monkeypatch, name):
+    out = tmp_path / f'two{load_format(name).suffix}'
+    monkeypatch.chdir(tmp_path)
+    checkpoint = write_two_stage_weights(tmp_path / 'two.pth')
+    size = ('--input-size', 128, 96)
+    command = ('export', TWO_STAGES, checkpoint, '--format', name, *size, '--out', out)
+    status, output, errors = call(*command, '--cfg-options', *NARROW)
+    assert status == 0, errors
+    assert int(output[1].split()[-2]) > 100
+    model = deployed.load(out)
+    assert model.metadata.decoding is None and model.metadata.input_size == (128, 96)
+    assert model(np.random.default_rng(1).integers(0, 256, (64, 48, 3), dtype=np.uint8))
+    assert model.run(np.zeros((1, 3, 128, 96), np.float32))[0].shape[1] == 4
+
+
 def test_a_file_that_finds_something_else_is_not_left(call, tmp_path, monkeypatch):
     pytest.importorskip('onnxruntime')
     monkeypatch.setattr(comparison, 'BOX_TOLERANCE', 0.0)
@@ -138,17 +192,13 @@ def test_a_file_that_finds_something_else_is_not_left(call, tmp_path, monkeypatc
         (DIGITS, ('--format', 'onnx', '--fp16'), ('--fp16', 'fp32 only')),
         (DIGITS, ('--format', 'onnx', '--int8', '--calibration', 4), ('--int8', 'fp32 only')),
         (DIGITS, ('--format', 'onnx', '--backend', 'mindspore'), ('detector', '--backend torch')),
-        (
-            FOLDER / 'faster-rcnn_shufflenet-v2-0.5x_fpn_1x_coco.py',
-            ('--format', 'onnx'),
-            ('two stages (FasterRCNN)', 'cannot be exported yet'),
-        ),
+        (TWO_STAGES, ('--format', 'ncnn'), ('--format ncnn', 'two stages (FasterRCNN)', '--format onnx')),
     ],
 )
 def test_what_cannot_be_exported(refused, tmp_path, config, options, words):
     torch.save({}, tmp_path / 'any.pth')
     pytest.importorskip('onnxruntime')
-    pytest.importorskip('openvino')
+    pytest.importorskip('ncnn')
     refused('export', config, tmp_path / 'any.pth', *options, words=words)
 
 
