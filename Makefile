@@ -116,7 +116,7 @@ $(TRAIN_STAMP): | $(PY)
 $(FULL_STAMP): $(TRAIN_STAMP)
 	@echo 'Installing into $(VENV) what the tests need besides:'
 	@echo '  mindspore, mmdet, onnx, onnxruntime, openvino, nncf, ncnn, MNN, LiteRT, coremltools, gradio, mindcv,'
-	@echo '  pytorchcv, mkdocs, pytest, ruff and what they need.'
+	@echo '  pytorchcv, timm, mkdocs, pytest, ruff and what they need.'
 	@echo '  About 4 GB of disk (11 GB in all) and 3 minutes, without further messages.'
 	@$(PIP_INSTALL) ninja -e '.[detection,mindspore,export,ncnn,mnn,litert,coreml,demo,docs,test,lint]'
 	@echo "Installing mmcv with its compiled operators: 8 to 25 minutes, or seconds where pip's cache has them."

@@ -23,6 +23,7 @@ _PACKAGES = (
     'torchvision',
     'mmpretrain',
     'pytorchcv',
+    'timm',
     'onnxruntime',
     'openvino',
     'nncf',
