@@ -59,8 +59,8 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         '--seconds',
         type=float,
-        default=4,
-        help='for how long each engine repeats the networks of a batch size (default: 4)',
+        default=2,
+        help='for how long each engine repeats the networks of a batch size (default: 2)',
     )
     parser.add_argument('--threads', type=int, default=os.cpu_count(), help='threads of an engine (default: all cores)')
     parser.add_argument(
