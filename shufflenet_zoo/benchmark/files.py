@@ -239,7 +239,8 @@ def draw_growth(results: FileResults, cases: Sequence[FileCase]) -> 'Figure':
                 panel.plot(sorted(times), [times[x] for x in sorted(times)], color=colour, label=label, marker='o')
         _label(axes[0, column], engine, 'height and width in pixels', GROWTH_SIZES)
         _label(axes[1, column], engine, 'images at once', GROWTH_BATCHES)
-    axes[0, 0].legend(fontsize=7, frameon=False)
+    # Beside the panels: within one it may hide a line.
+    figure.legend(loc='outside lower center', ncols=len(GROWTH_NETWORKS), frameon=False)
     return figure
 
 
