@@ -69,6 +69,7 @@ setup(
     license_files=['LICENSE'],
     classifiers=[
         'Programming Language :: Python :: 3.11',
+        'Programming Language :: Python :: 3.12',
         'Topic :: Scientific/Engineering :: Artificial Intelligence',
     ],
     # tomllib and hashlib.file_digest.

@@ -29,7 +29,6 @@ class Given(nn.Module):
 
 def make_detector(name: str, **changes) -> tuple[Given, tuple[list, list]]:
     """Return a detector with the head of a config, and the random maps that the head gives."""
-    pytest.importorskip('mmcv._ext')  # of mmdet's needs, what mmcv-lite lacks
     from shufflenet_zoo.jobs.config import load_config
     from shufflenet_zoo.openmmlab.predictor import build_model
 
@@ -69,7 +68,7 @@ def test_finds_what_mmdet_finds(name, changes):
     assert (np.diff(found[1]) <= 0).all()
 
 
-def test_the_description_survives_a_file():
+def test_the_description_of_a_head_of_mmdet_survives_a_file():
     from shufflenet_zoo.export.detector_modules import describe_decoding
 
     said = describe_decoding(make_detector('ssdlite_shufflenet-v2-1x_320_coco.py')[0], 3, SIZE)
@@ -79,7 +78,7 @@ def test_the_description_survives_a_file():
     assert output_names(DetectorMetadata((), (), 'rgb', SIZE, ()).as_texts()) == DETECTOR_OUTPUTS
 
 
-def test_a_code_that_is_not_known_is_refused():
+def test_a_code_of_mmdet_that_is_not_known_is_refused():
     from shufflenet_zoo.export.detector_modules import describe_decoding
 
     detector, _ = make_detector('retinanet_shufflenet-v2-1x_digits.py')
