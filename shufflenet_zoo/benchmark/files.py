@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _PANEL = (3.6, 2.9)
-# Processes that write files at once, each in up to 2 GB.
-_WRITERS = 4
+# Processes that write or open files at once, each in up to 2 GB.
+_WORKERS = 4
 
 
 @dataclass
@@ -80,8 +80,7 @@ def run(cases: Sequence[FileCase], seconds: float, opens: bool, report: Callable
             paths = _write(engine, of_engine, folder, results, report)
             _measure(engine, of_engine, paths, seconds, results, report)
             if opens:
-                for file in sorted({case.file for case in of_engine if case.batch == 1}):
-                    results.openings[file.name] = _ask(engine, 'open', [file], 1, paths={'': paths[file.name]})
+                results.openings |= _open(engine, of_engine, paths)
                 report(f'{engine}: files opened')
     return results
 
@@ -92,7 +91,7 @@ def _write(
     files = sorted({case.file for case in cases})
     began = time.perf_counter()
     # Converters take up to a minute a file, on one core; nothing is measured meanwhile.
-    count = min(len(files), os.cpu_count() or 1, _WRITERS)
+    count = min(len(files), os.cpu_count() or 1, _WORKERS)
 
     def write(part: Sequence[FileCase]) -> dict[str, Any]:
         orders = {'job': 'write', 'cases': [file.as_dict() for file in part], 'folder': folder}
@@ -123,6 +122,17 @@ def _measure(
         used = {case.file.name: paths[case.file.name] for case in group}
         results.times |= _ask(engine, 'files', group, threads, paths=used, seconds=seconds)
         report(f'{engine}, threads {threads}: {len(group)} cases in {time.perf_counter() - began:.0f} s')
+
+
+def _open(engine: str, cases: Sequence[FileCase], paths: dict[str, str]) -> dict[str, dict[str, float]]:
+    files = sorted({case.file for case in cases if case.batch == 1})
+
+    def measure(file: FileCase) -> dict[str, float]:
+        return _ask(engine, 'open', [file], 1, paths={'': paths[file.name]})
+
+    # Each runs on one thread, so that as many as there are cores do not wait for each other.
+    with ThreadPoolExecutor(min(os.cpu_count() or 1, _WORKERS)) as pool:
+        return {file.name: found for file, found in zip(files, pool.map(measure, files), strict=True)}
 
 
 def _ask(engine: str, job: str, cases: Sequence[FileCase], threads: int, **orders: Any) -> dict[str, Any]:
