@@ -43,6 +43,11 @@ def parse_args() -> argparse.Namespace:
         '--calibration', type=int, metavar='N', help="quantize by N images of the config's training data"
     )
     parser.add_argument(
+        '--float-ends',
+        action='store_true',
+        help='leave the first and the last convolutions of an int8 detector in float',
+    )
+    parser.add_argument(
         '--precision-hint',
         choices=PRECISION_HINTS,
         help='what the file asks its runtime to compute in, for --format openvino (default: nothing)',
@@ -78,6 +83,7 @@ def main() -> None:
             out=args.out,
             backend=choose_backend(args.backend, args.checkpoint),
             precision_hint=args.precision_hint,
+            float_ends=args.float_ends,
         ),
     )
     if args.deploy:
@@ -90,6 +96,9 @@ def main() -> None:
         )
         if exported.instruction_sets:
             print(f'right too under {", ".join(exported.instruction_sets)}')
+    elif exported.precisions:
+        before, after = exported.precisions
+        print(f'mAP on the test data: {before:.4f} in fp32, {after:.4f} in int8')
     elif exported.boxes:
         print(
             f'largest difference from the live model: {exported.boxes.pixels:.1e} pixels and '

@@ -57,5 +57,5 @@ def show_objects(findings: Sequence[Finding]) -> str:
         f'<td>{", ".join(f"{side:.0f}" for side in found.box or ())}</td></tr>'
         for found in findings[:_SHOWN_OBJECTS]
     )
-    head = '<tr><th>class</th><th>score</th><th>left, top, right, bottom</th></tr>'
+    head = '<tr><th>class</th><th>score</th><th>left, top, right, bottom in pixels</th></tr>'
     return f'<p>{len(findings)} found</p><table class="objects">{head}{rows}</table>'

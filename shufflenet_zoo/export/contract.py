@@ -116,6 +116,8 @@ class Format:
         write: Writes a source's model: write(source, shape, precision, path).
         load: Loads a file into its runtime; where that does not exist for this system, what it returns cannot run.
         quantize: Turns an fp32 file into an int8 one: quantize(fp32 path, path, calibration batches).
+        int8_detectors: Whether it does so with detectors, by a fourth argument: whether their first and last
+            convolutions stay in float.
         frameworks: The frameworks whose models it can hold.
         dynamic: Whether it can hold models for any batch and image size.
         detectors: What detectors return in it: 'boxes', or 'outputs' of their heads where it cannot hold the decoding.
@@ -131,7 +133,8 @@ class Format:
     precisions: tuple[str, ...]
     write: Callable[[Source, Shape, str, Path], None]
     load: Callable[[Path], Loaded]
-    quantize: Callable[[Path, Path, Sequence[np.ndarray]], None] | None = None
+    quantize: Callable[..., None] | None = None
+    int8_detectors: bool = False
     frameworks: tuple[str, ...] = ('torch',)
     dynamic: bool = True
     detectors: Literal['boxes', 'outputs'] | None = None

@@ -1,6 +1,6 @@
 """A trained detector of mmdet for export."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -22,10 +22,12 @@ from shufflenet_zoo.data.images import read_image
 from shufflenet_zoo.deployed.decoding import Decoding
 from shufflenet_zoo.deployed.detector import Detector
 from shufflenet_zoo.deployed.metadata import DetectorMetadata, Loaded
+from shufflenet_zoo.deployed.quiet import quiet
 from shufflenet_zoo.errors import ArgumentError, ConfigError
 from shufflenet_zoo.export.comparison import Found, Limits
 from shufflenet_zoo.export.contract import DetectorSource, check_trained
 from shufflenet_zoo.export.detector_modules import Boxes, Outputs, describe_decoding
+from shufflenet_zoo.export.evaluation import evaluate
 from shufflenet_zoo.export.preparation import describe_fitting
 from shufflenet_zoo.export.two_stage import (
     TwoStageBoxes,
@@ -185,15 +187,60 @@ def _metadata(
     )
 
 
+def calibration_batches(config: Config, count: int, metadata: DetectorMetadata) -> list[np.ndarray]:
+    """Return training images, prepared as for testing, one in a batch.
+
+    Args:
+        config: The config.
+        count: How many; they are spread over the training data.
+        metadata: How they are prepared.
+
+    Raises:
+        ConfigError: if the config has no training data.
+        DataError: if the data is not there.
+    """
+    if config.get('train_dataloader') is None:
+        raise ConfigError(f'{config.filename} has no train_dataloader, whose images int8 is calibrated on')
+    check_data(config, ('train_dataloader',))
+    settings = config.train_dataloader.dataset
+    while 'dataset' in settings:
+        settings = settings['dataset']
+    return [_prepare(metadata, picture) for picture in _read_pictures(settings, count)]
+
+
+def measure(config: Config, path: Path) -> float:
+    """Return the mAP of an exported file on the test data.
+
+    Raises:
+        ConfigError: if the config's test_evaluator does not tell one.
+    """
+    metrics = evaluate(config, path)
+    found = [value for name, value in metrics.items() if name.endswith('mAP')]
+    if len(found) != 1:
+        raise ConfigError(
+            f'{config.filename}: int8 needs a test_evaluator that tells the mAP; it tells {", ".join(metrics)}'
+        )
+    return found[0]
+
+
 def _examples(config: Config, dataset: Mapping[str, Any], metadata: DetectorMetadata) -> list[np.ndarray]:
     """Return prepared images: pictures of random colours, and test images where the data is there."""
-    prepare = Detector(Loaded(lambda images: None), metadata).prepare
     generator = np.random.default_rng(0)
     pictures = [generator.integers(0, 256, (8, 8, 3), dtype=np.uint8) for _ in range(_RANDOM_IMAGES)]
     # Not built where the annotations are missing: the digits would be made.
     if Path(dataset.get('data_root') or '', dataset.get('ann_file') or '').is_file():
         check_data(config, ('test_dataloader',))
+        pictures += _read_pictures(dataset, _TEST_IMAGES)
+    return [_prepare(metadata, picture) for picture in pictures]
+
+
+def _read_pictures(dataset: Mapping[str, Any], count: int) -> Iterator[np.ndarray]:
+    """Yield pictures of a data set, spread over it, red first."""
+    with quiet():  # pycocotools tells what it reads
         built = DATASETS.build(dataset)
-        picked = np.linspace(0, len(built) - 1, min(_TEST_IMAGES, len(built))).astype(int)
-        pictures += [read_image(built.get_data_info(int(index))['img_path'])[..., ::-1] for index in picked]
-    return [prepare(picture) for picture in pictures]
+    for index in np.linspace(0, len(built) - 1, min(count, len(built))).astype(int):
+        yield read_image(built.get_data_info(int(index))['img_path'])[..., ::-1]
+
+
+def _prepare(metadata: DetectorMetadata, picture: np.ndarray) -> np.ndarray:
+    return Detector(Loaded(lambda images: None), metadata).prepare(picture)

@@ -52,6 +52,7 @@ class ExportOptions:
         out: The file. Default: None, beside the checkpoint, named after the config.
         backend: The framework that trained the checkpoint, 'torch' or 'mindspore'.
         precision_hint: What the file asks its runtime to compute in, of PRECISION_HINTS. Default: None, nothing.
+        float_ends: Whether the first and the last convolutions of an int8 detector stay in float. Default: False.
     """
 
     format: str
@@ -63,6 +64,7 @@ class ExportOptions:
     out: str | None = None
     backend: str = 'torch'
     precision_hint: str | None = None
+    float_ends: bool = False
 
 
 @dataclass(frozen=True)
@@ -73,13 +75,14 @@ class Exported:
         path: The file.
         difference: Largest difference of a logit relative to the largest logit; for int8, the share of test images
             that are decided otherwise than by the live model; for a detector, of a side of a box in pixels. None where
-            the file cannot be run here.
+            the file cannot be run here, and for a detector in int8.
         deployed: Whether it holds the deploy form rather than the trained network as it is.
         accuracies: For int8, the top-1 accuracies in percent on the test data before and after.
         instruction_sets: For int8, those of this CPU's that the file was run in besides the one that is chosen.
         default: The precision that the runtime computes in by itself on this CPU, where that is another, and the
             difference in it; for a detector, the share of the boxes that are not found in it.
         boxes: For a detector, how the boxes differ.
+        precisions: For a detector in int8, the mAP on the test data before and after.
     """
 
     path: Path
@@ -89,6 +92,7 @@ class Exported:
     instruction_sets: tuple[str, ...] = ()
     default: tuple[str, float] | None = None
     boxes: Differences | None = None
+    precisions: tuple[float, float] | None = None
 
 
 def export(config: Config, checkpoint: str, options: ExportOptions) -> Exported:
@@ -111,6 +115,8 @@ def export(config: Config, checkpoint: str, options: ExportOptions) -> Exported:
     is_detector = _is_detector(config)
     if is_detector:
         _check_detector(config, options, target)
+    if options.float_ends and not (is_detector and options.precision == 'int8'):
+        raise ConfigError('--float-ends is for detectors in int8')
     path = _destination(config, checkpoint, options.out, target.suffix)
     if is_detector:
         origin = _import(_DETECTORS, config.filename, 'openmmlab')
@@ -122,12 +128,18 @@ def export(config: Config, checkpoint: str, options: ExportOptions) -> Exported:
     source = open_source(config, checkpoint, deployed, options.input_size)
     metadata = replace(source.metadata, dynamic=options.dynamic, precision_hint=options.precision_hint)
     source = replace(source, metadata=metadata)
-    batches = origin.calibration_batches(config, options.calibration) if options.precision == 'int8' else []
+    batches = []
+    if options.precision == 'int8':
+        prepared = (metadata,) if is_detector else ()
+        batches = origin.calibration_batches(config, options.calibration, *prepared)
     shape = Shape(source.in_channels, source.metadata.input_size, options.dynamic, source.min_size)
     try:
         with draft_folder(path) as folder:
             written = folder / path.name
-            if options.precision == 'int8':
+            if options.precision == 'int8' and is_detector:
+                measure = partial(origin.measure, config)
+                exported = _write_int8_detector(source, shape, target, written, batches, options, measure)
+            elif options.precision == 'int8':
                 exported = _write_int8(source, shape, target, written, batches, origin.labelled_images(config))
             else:
                 exported = _write(source, shape, target, written, options.precision)
@@ -178,8 +190,11 @@ def _check_detector(config: Config, options: ExportOptions, target: Format) -> N
         raise ConfigError('--dynamic: a detector takes one image of one size, which --input-size gives')
     if options.precision_hint == 'bf16':
         raise ConfigError('--precision-hint bf16: the boxes of a detector are checked in float32')
-    if options.precision != 'fp32':
-        raise ConfigError(f'--{options.precision}: a detector is written in fp32 only')
+    if options.precision == 'fp16' or (options.precision == 'int8' and not target.int8_detectors):
+        raise ConfigError(
+            f'--{options.precision}: --format {options.format} holds detectors in fp32 only; '
+            f'--format openvino holds them in int8 too'
+        )
 
 
 def _backbone_type(config: Config) -> str:
@@ -361,6 +376,30 @@ def _write_int8(
     accuracies = (100 * float((exact == labels).mean()), 100 * float((quantized == labels).mean()))
     names = _check_instruction_sets(before, target, path, batches[:_IMAGES_OF_INSTRUCTION_SETS])
     return Exported(path, 1 - agreement, False, accuracies, names)
+
+
+def _write_int8_detector(
+    source: DetectorSource,
+    shape: Shape,
+    target: Format,
+    path: Path,
+    batches: list[np.ndarray],
+    options: ExportOptions,
+    measure: Callable[[Path], float],
+) -> Exported:
+    """Write and compare the fp32 file, quantize it, and compare the mAP of both."""
+    whole = path.with_name('fp32' + target.suffix)
+    _write(source, shape, target, whole, 'fp32')
+    with quiet():
+        target.quantize(whole, path, batches, options.float_ends)
+    before, after = measure(whole), measure(path)
+    # Written so that an mAP that is no number fails.
+    if not after >= MIN_AGREEMENT * before:
+        raise ExportError(
+            f'{path.name} has mAP {after:.4f} on the test data, {before:.4f} in fp32; at least {MIN_AGREEMENT:.0%} of '
+            f'that are required; give more images with --calibration, or --float-ends'
+        )
+    return Exported(path, None, False, precisions=(before, after))
 
 
 def _check_instruction_sets(before: Loaded, target: Format, path: Path, images: list[np.ndarray]) -> tuple[str, ...]:

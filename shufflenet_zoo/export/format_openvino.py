@@ -33,22 +33,54 @@ def _save(model: openvino.Model, path: Path, texts: Mapping[str, str], half: boo
     openvino.save_model(model, str(path), compress_to_fp16=half)
 
 
-def quantize(source: Path, path: Path, batches: Sequence[np.ndarray]) -> None:
+def quantize(source: Path, path: Path, batches: Sequence[np.ndarray], ends_in_float: bool | None = None) -> None:
     """Quantize statically with NNCF, all but grouped convolutions that are not depthwise.
 
-    In int8, OpenVINO computes those wrongly on CPUs with AMX, whatever the CPU that quantizes.
+    In int8, OpenVINO computes those wrongly on CPUs with AMX, whatever the CPU that quantizes. Of a detector, nothing
+    is quantized that comes after the last convolutions.
+
+    Args:
+        source: The file.
+        path: The quantized file.
+        batches: The images.
+        ends_in_float: Whether the first and the last convolutions of a detector stay in float. Default: None, it is a
+            classifier.
     """
     import nncf
 
     logging.getLogger('nncf').setLevel(logging.ERROR)
     model = openvino.Core().read_model(str(source))
+    kept = _grouped_convolutions(model)
+    if ends_in_float is not None:
+        kept += _outside_of_convolutions(model, ends_in_float)
     quantized = nncf.quantize(
         model,
         nncf.Dataset(list(batches)),
         subset_size=len(batches),
-        ignored_scope=nncf.IgnoredScope(names=_grouped_convolutions(model)),
+        # What NNCF's graph lacks, such as constants, may be named.
+        ignored_scope=nncf.IgnoredScope(names=kept, validate=False),
     )
     _save(quantized, path, openvino_texts(model), half=False)
+
+
+def _outside_of_convolutions(model: openvino.Model, ends: bool) -> list[str]:
+    """Return the operators that no convolution comes after, and the first and the last convolutions too if asked."""
+    nodes = model.get_ordered_ops()
+    convolutions = [node.get_type_name() in ('Convolution', 'GroupConvolution') for node in nodes]
+    names = [node.get_friendly_name() for node in nodes]
+    places = {name: index for index, name in enumerate(names)}
+    inputs = [[places[value.get_node().get_friendly_name()] for value in node.input_values()] for node in nodes]
+    before, after = [False] * len(nodes), [False] * len(nodes)
+    for index, own in enumerate(inputs):
+        before[index] = any(before[other] or convolutions[other] for other in own)
+    for index in reversed(range(len(nodes))):
+        for other in inputs[index]:
+            after[other] |= after[index] or convolutions[index]
+    return [
+        name
+        for name, is_convolution, has_before, has_after in zip(names, convolutions, before, after, strict=True)
+        if (ends and not (has_before and has_after) if is_convolution else has_before and not has_after)
+    ]
 
 
 def _grouped_convolutions(model: openvino.Model) -> list[str]:
@@ -74,6 +106,7 @@ FORMAT = Format(
     load_openvino,
     quantize,
     detectors='boxes',
+    int8_detectors=True,
     check_hint=check_hint,
     run_in_instruction_sets=run_in_instruction_sets,
 )

@@ -174,6 +174,33 @@ def test_a_faster_rcnn_finds_what_mmdet_finds(call, tmp_path, monkeypatch, name)
     assert model.run(np.zeros((1, 3, 128, 96), np.float32))[0].shape[1] == 4
 
 
+def is_int8(node) -> bool:
+    """Whether a node of OpenVINO computes with weights that are stored as int8."""
+    weights, types = [node.input_value(1).get_node()], set()
+    while weights:
+        node = weights.pop()
+        types.add(node.get_element_type().to_string() if node.get_type_name() == 'Constant' else '')
+        weights += [value.get_node() for value in node.input_values()]
+    return 'i8' in types
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize('options', [(), ('--float-ends',)], ids=['all', 'but-the-ends'])
+def test_a_detector_in_int8(call, tmp_path, monkeypatch, options):
+    openvino = pytest.importorskip('openvino')
+    pytest.importorskip('nncf')
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(digits_detection, 'PICTURES', {'train': 4, 'val': 4})
+    out, _, (status, output, errors) = export_tiny(call, tmp_path, 'openvino', '--int8', '--calibration', 4, *options)
+    assert status == 0, errors
+    assert output[1].startswith('mAP on the test data: 0.')
+    nodes = openvino.Core().read_model(str(out)).get_ordered_ops()
+    kinds = [is_int8(node) for node in nodes if node.get_type_name() in ('Convolution', 'GroupConvolution')]
+    # The stem, and the last convolutions of classes and boxes at three levels.
+    assert kinds.count(False) == (7 if options else 0) and kinds.count(True) > 40
+    assert deployed.load(out).run(np.zeros((1, 3, 128, 128), np.float32))[0].shape[1] == 4
+
+
 def test_a_file_that_finds_something_else_is_not_left(call, tmp_path, monkeypatch):
     pytest.importorskip('onnxruntime')
     monkeypatch.setattr(comparison, 'BOX_TOLERANCE', 0.0)
@@ -190,7 +217,8 @@ def test_a_file_that_finds_something_else_is_not_left(call, tmp_path, monkeypatc
         (DIGITS, ('--format', 'torchscript'), ('--format torchscript cannot hold a detector', '--format onnx')),
         (DIGITS, ('--format', 'onnx', '--dynamic'), ('--dynamic', 'one image of one size')),
         (DIGITS, ('--format', 'onnx', '--fp16'), ('--fp16', 'fp32 only')),
-        (DIGITS, ('--format', 'onnx', '--int8', '--calibration', 4), ('--int8', 'fp32 only')),
+        (DIGITS, ('--format', 'onnx', '--int8', '--calibration', 4), ('--int8', 'fp32 only', '--format openvino')),
+        (DIGITS, ('--format', 'onnx', '--float-ends'), ('--float-ends', 'detectors in int8')),
         (DIGITS, ('--format', 'onnx', '--backend', 'mindspore'), ('detector', '--backend torch')),
         (TWO_STAGES, ('--format', 'ncnn'), ('--format ncnn', 'two stages (FasterRCNN)', '--format onnx')),
     ],
