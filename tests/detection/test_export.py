@@ -193,7 +193,7 @@ def test_a_detector_in_int8(call, tmp_path, monkeypatch, options):
     monkeypatch.setattr(digits_detection, 'PICTURES', {'train': 4, 'val': 4})
     out, _, (status, output, errors) = export_tiny(call, tmp_path, 'openvino', '--int8', '--calibration', 4, *options)
     assert status == 0, errors
-    assert output[1].startswith('mAP on the test data: 0.')
+    assert any(line.startswith('mAP on the test data: 0.') for line in output)
     nodes = openvino.Core().read_model(str(out)).get_ordered_ops()
     kinds = [is_int8(node) for node in nodes if node.get_type_name() in ('Convolution', 'GroupConvolution')]
     # The stem, and the last convolutions of classes and boxes at three levels.
