@@ -1,5 +1,7 @@
 """The decoder in numpy finds what mmdet's heads find, whatever their priors, codes and scores are."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 import torch
@@ -9,7 +11,7 @@ from torch import nn
 from shufflenet_zoo.deployed.decoding import Decoding, Level, decode
 from shufflenet_zoo.deployed.metadata import DETECTOR_OUTPUTS, HEAD_OUTPUTS, DetectorMetadata, output_names
 from shufflenet_zoo.errors import ConfigError
-from shufflenet_zoo.export.comparison import compare_boxes
+from shufflenet_zoo.export.comparison import Limits, compare_boxes
 
 FOLDER = ROOT / 'configs' / 'detection'
 SIZE = (320, 256)
@@ -57,12 +59,16 @@ def test_finds_what_mmdet_finds(name, changes):
     from shufflenet_zoo.export.detector_modules import Outputs, describe_decoding
 
     detector, maps = make_detector(name, **changes)
-    said = describe_decoding(detector, 3, SIZE)
-    (expected,) = detector.bbox_head.predict_by_feat(*maps, batch_img_metas=[{'img_shape': SIZE}], rescale=False)
+    said = describe_decoding(detector, detector.bbox_head, 3, SIZE)
+    predict = partial(detector.bbox_head.predict_by_feat, *maps, batch_img_metas=[{'img_shape': SIZE}], rescale=False)
+    live, candidates = (
+        (found.bboxes.numpy(), found.scores.numpy(), found.labels.numpy())
+        for found in (*predict(), *predict(with_nms=False))
+    )
     outputs, codes = (output[0].numpy() for output in Outputs(detector)(None))
     found = decode(outputs, codes, said, SIZE)
-    live = tuple(value.numpy() for value in (expected.bboxes, expected.scores, expected.labels))
-    compared = compare_boxes(live, found, said.score_threshold, said.max_boxes)
+    compared = compare_boxes(live, found, candidates, Limits(said.score_threshold, said.iou_threshold, said.max_boxes))
+    assert not compared.undecided
     assert compared.boxes > 90 and len(found[0]) == said.max_boxes
     assert compared.pixels < 2e-4 and compared.score < 1e-6
     assert (np.diff(found[1]) <= 0).all()
@@ -71,7 +77,8 @@ def test_finds_what_mmdet_finds(name, changes):
 def test_the_description_of_a_head_of_mmdet_survives_a_file():
     from shufflenet_zoo.export.detector_modules import describe_decoding
 
-    said = describe_decoding(make_detector('ssdlite_shufflenet-v2-1x_320_coco.py')[0], 3, SIZE)
+    detector, _ = make_detector('ssdlite_shufflenet-v2-1x_320_coco.py')
+    said = describe_decoding(detector, detector.bbox_head, 3, SIZE)
     metadata = DetectorMetadata((0.0,) * 3, (1.0,) * 3, 'rgb', SIZE, ('a', 'b'), decoding=said)
     assert DetectorMetadata.from_texts(metadata.as_texts()) == metadata
     assert output_names(metadata.as_texts()) == HEAD_OUTPUTS
@@ -84,7 +91,7 @@ def test_a_code_of_mmdet_that_is_not_known_is_refused():
     detector, _ = make_detector('retinanet_shufflenet-v2-1x_digits.py')
     detector.bbox_head.bbox_coder.add_ctr_clamp = True
     with pytest.raises(ConfigError, match='add_ctr_clamp'):
-        describe_decoding(detector, 3, SIZE)
+        describe_decoding(detector, detector.bbox_head, 3, SIZE)
 
 
 def test_nothing_found_and_scores_that_are_no_numbers():

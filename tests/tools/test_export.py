@@ -44,7 +44,7 @@ def test_writes_a_file_that_classifies_as_the_test_tool(call, trained, tmp_path,
     status, output, errors = call('export', config, checkpoint, '--format', name, *dynamic, '--out', out)
     assert status == 0, errors
     assert output[-1] == f'written: {out}'
-    form = 'as trained, which suits this format better' if name == 'openvino' else 'the deploy form'
+    form = 'as trained, which suits this format better' if name in ('openvino', 'ncnn') else 'the deploy form'
     assert output[0] == f'form: {form}'
     assert {path.suffix for path in out.parent.iterdir()} <= {out.suffix, '.bin', '.json'}
     loaded, metadata = exporter.load_file(name, out, trust=True)
