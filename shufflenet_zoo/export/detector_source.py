@@ -24,6 +24,7 @@ from shufflenet_zoo.deployed.detector import Detector
 from shufflenet_zoo.deployed.metadata import DetectorMetadata, Loaded
 from shufflenet_zoo.deployed.quiet import quiet
 from shufflenet_zoo.errors import ArgumentError, ConfigError
+from shufflenet_zoo.export.calibration import training_loader
 from shufflenet_zoo.export.comparison import Found, Limits
 from shufflenet_zoo.export.contract import DetectorSource, check_trained
 from shufflenet_zoo.export.detector_modules import Boxes, Outputs, describe_decoding
@@ -38,6 +39,7 @@ from shufflenet_zoo.export.two_stage import (
 from shufflenet_zoo.jobs.datasets import check_data
 from shufflenet_zoo.openmmlab.predictor import build_model, find_class_names, innermost_test_dataset
 from shufflenet_zoo.openmmlab.terminal import silence_known_warnings
+from shufflenet_zoo.weights.description import innermost
 from shufflenet_zoo.weights.fetch import fetch_checkpoint
 from shufflenet_zoo.weights.file_torch import weights_of
 
@@ -199,12 +201,7 @@ def calibration_batches(config: Config, count: int, metadata: DetectorMetadata) 
         ConfigError: if the config has no training data.
         DataError: if the data is not there.
     """
-    if config.get('train_dataloader') is None:
-        raise ConfigError(f'{config.filename} has no train_dataloader, whose images int8 is calibrated on')
-    check_data(config, ('train_dataloader',))
-    settings = config.train_dataloader.dataset
-    while 'dataset' in settings:
-        settings = settings['dataset']
+    settings = innermost(training_loader(config))
     return [_prepare(metadata, picture) for picture in _read_pictures(settings, count)]
 
 

@@ -1,6 +1,5 @@
 """A trained classifier of mmpretrain, and its data, for export."""
 
-import copy
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -16,11 +15,13 @@ from shufflenet_zoo.backbones import to_deploy
 from shufflenet_zoo.backbones.loading import load_strictly
 from shufflenet_zoo.deployed.metadata import Metadata
 from shufflenet_zoo.errors import ArgumentError, ConfigError
+from shufflenet_zoo.export.calibration import training_loader
 from shufflenet_zoo.export.contract import PHOTOGRAPHS, Source, check_trained
 from shufflenet_zoo.export.preparation import describe_steps
 from shufflenet_zoo.jobs.datasets import check_data
 from shufflenet_zoo.openmmlab.predictor import build_model, find_class_names, innermost_test_dataset
 from shufflenet_zoo.openmmlab.terminal import silence_known_warnings
+from shufflenet_zoo.weights.description import innermost
 from shufflenet_zoo.weights.fetch import fetch_checkpoint
 from shufflenet_zoo.weights.file_torch import weights_of
 
@@ -139,15 +140,9 @@ def calibration_batches(config: Config, count: int) -> list[np.ndarray]:
         ConfigError: if the config has no training data.
         DataError: if the data is not there.
     """
-    if config.get('train_dataloader') is None:
-        raise ConfigError(f'{config.filename} has no train_dataloader, whose images int8 is calibrated on')
-    check_data(config, ('train_dataloader',))
-    settings = copy.deepcopy(config.train_dataloader.dataset)
-    inner = settings
-    while 'dataset' in inner:
-        inner = inner['dataset']
-    inner['pipeline'] = innermost_test_dataset(config)['pipeline']
-    dataset = _build_dataset(config, settings)
+    loader = training_loader(config)
+    innermost(loader)['pipeline'] = innermost_test_dataset(config)['pipeline']
+    dataset = _build_dataset(config, loader['dataset'])
     picked = np.linspace(0, len(dataset) - 1, min(count, len(dataset))).astype(int)
     return [images for images, _ in _prepared(config, (dataset[int(index)] for index in picked))]
 
