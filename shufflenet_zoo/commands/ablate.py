@@ -4,7 +4,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from shufflenet_zoo.commands.options import add_cfg_options
+from shufflenet_zoo.commands.options import add_cfg_options, add_write_into
 from shufflenet_zoo.jobs.cli import Parser
 
 
@@ -25,9 +25,7 @@ def parse_args() -> argparse.Namespace:
         metavar='DIR',
         help='where the trainings go; those that are there are not repeated (default: work_dirs/ablations)',
     )
-    parser.add_argument(
-        '--write-into', metavar='FILE', help='also replace the table between the markers in a Markdown file'
-    )
+    add_write_into(parser)
     add_cfg_options(parser)
     args = parser.parse_args()
     if args.seeds < 1 or args.jobs < 1:

@@ -21,6 +21,7 @@ from shufflenet_zoo.benchmark.file_cases import (
     left_out,
     missing,
 )
+from shufflenet_zoo.commands.options import add_write_into
 from shufflenet_zoo.errors import BenchmarkError
 from shufflenet_zoo.figures.style import write_figure
 from shufflenet_zoo.jobs.cli import Parser
@@ -69,9 +70,7 @@ def parse_args() -> argparse.Namespace:
         default='work_dirs/benchmark',
         help='where results.json, results.md and results.svg go (default: work_dirs/benchmark)',
     )
-    parser.add_argument(
-        '--write-into', metavar='FILE', help='also replace the tables between the markers in a Markdown file'
-    )
+    add_write_into(parser)
     args = parser.parse_args()
     if args.threads < 1 or args.seconds < 0:
         parser.error('--threads must be at least 1 and --seconds not negative')

@@ -50,6 +50,13 @@ def add_backend(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--backend', choices=tuple(BACKENDS), help="framework (default: the checkpoint's, else torch)")
 
 
+def add_write_into(parser: argparse.ArgumentParser) -> None:
+    """Add --write-into, for ``benchmark.report``."""
+    parser.add_argument(
+        '--write-into', metavar='FILE', help='also replace the tables between the markers in a Markdown file'
+    )
+
+
 def choose_backend(requested: str | None, checkpoint: str) -> str:
     """Return the framework to work in: the requested one, else that of the checkpoint.
 
