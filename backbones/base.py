@@ -94,6 +94,8 @@ class ShuffleNet(BaseModule):
         out_channels (tuple[int, ...]): Channels of the outputs.
         out_strides (tuple[int, ...]): Strides of the outputs relative to the images.
         feature_info (tuple[FeatureInfo, ...]): Index, channels and stride of every output.
+        train_memory_format (torch.memory_format): How feature maps are stored in training on a CPU, where one or the
+            other is faster: torch.channels_last, the default, or torch.contiguous_format.
     """
 
     def __init__(
@@ -119,6 +121,7 @@ class ShuffleNet(BaseModule):
         self.layer_cfg = layer_cfg
         self.norm_eval = norm_eval
         self.with_cp = with_cp
+        self.train_memory_format = torch.channels_last
 
         stem = [layer_cfg.conv(conv) for conv in plan.stem.convs]
         self.conv1 = stem[0] if len(stem) == 1 else nn.Sequential(*stem)
@@ -158,7 +161,8 @@ class ShuffleNet(BaseModule):
             ArgumentError: if the channels are not in_channels or a side is below the largest requested stride.
         """
         x = check_images(x, self.in_channels, self.plan.min_size)
-        if self.training:  # in evaluation mode, features are bit-equal to mmpretrain's
+        # In evaluation mode, features are bit-equal to mmpretrain's.
+        if self.training and self.train_memory_format == torch.channels_last:
             x = channels_last_on_cpu(x)
         x = self.maxpool(self.conv1(x))
         outputs = [x] if STEM_OUTPUT in self.out_indices else []

@@ -103,8 +103,8 @@ def channel_shuffle(x: Tensor, rows: int, pixelwise: bool = False) -> Tensor:
     Args:
         x: The feature map.
         rows: Rows of the matrix.
-        pixelwise: Whether feature maps are stored pixel by pixel where ``tracing.stores_pixels`` says so, as in
-            training; the result is, too. Default: False.
+        pixelwise: Whether a feature map that is stored pixel by pixel (channels last) stays so, where
+            ``tracing.stores_pixels`` allows it, as in training. Default: False.
     """
     if pixelwise:
         return _shuffle_pixels(x, rows)
@@ -113,7 +113,7 @@ def channel_shuffle(x: Tensor, rows: int, pixelwise: bool = False) -> Tensor:
 
 
 def _shuffle_pixels(x: Tensor, rows: int) -> Tensor:
-    if not stores_pixels(x):
+    if not (stores_pixels(x) and x.is_contiguous(memory_format=torch.channels_last)):
         return channel_shuffle(x, rows)
     pixels = x.permute(0, 2, 3, 1).unflatten(3, (rows, -1)).transpose(3, 4).flatten(3)
     return pixels.permute(0, 3, 1, 2)

@@ -76,6 +76,8 @@ def train(config: Config, options: TrainOptions) -> None:
     require_sections(config, 'training', ('model', 'train_dataloader', 'train_cfg', 'optim_wrapper'))
     _check_options(options.launcher, options.device)
     require(not options.compile, '--compile', True, 'left out: this backend compiles every training')
+    name = options.memory_format
+    require(not name, '--memory-format', name, 'left out: MindSpore chooses it on its own')
     if not options.validate:
         config.val_cfg = config.val_dataloader = config.val_evaluator = None
     _check_data(config, DATALOADERS[:2])

@@ -139,7 +139,7 @@ def _training(model: nn.Module, images: torch.Tensor, case: Case) -> Run:
     model.train()
     if case.engine == 'training-compiled':
         if case.network in OURS:  # as tools/train.py --compile does
-            model.to(memory_format=torch.channels_last)
+            model.backbone.train_memory_format = torch.contiguous_format
         model.compile(dynamic=False)
     optimizer = torch.optim.SGD(model.parameters(), 1e-4, momentum=0.9, weight_decay=4e-5)
     labels = torch.arange(len(images)) % NUM_CLASSES

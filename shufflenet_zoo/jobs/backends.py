@@ -21,6 +21,11 @@ INSPECTORS = {
 }
 
 
+# How feature maps are stored in training on a CPU; the last one measures the others.
+FASTEST = 'fastest'
+MEMORY_FORMATS = ('channels_last', 'contiguous', FASTEST)
+
+
 @dataclass(frozen=True)
 class TrainOptions:
     """Options of one training run.
@@ -30,6 +35,8 @@ class TrainOptions:
         resume: 'auto' (the work directory's last checkpoint, if any) or a checkpoint. Default: None, start anew.
         amp: Whether to train in mixed precision: float16 with loss scaling on a GPU, bfloat16 on the CPU.
         compile: Whether to compile the backbone for training; PyTorch only, MindSpore always compiles.
+        memory_format: How PyTorch stores feature maps in training on a CPU, one of MEMORY_FORMATS. Default: None,
+            'contiguous' where the backbone is compiled, else 'channels_last'.
         auto_scale_lr: Whether to scale the learning rate by the batch size.
         validate: Whether to evaluate during training.
         launcher: How the processes of distributed training were started, one of launchers.LAUNCHERS.
@@ -42,6 +49,7 @@ class TrainOptions:
     resume: str | None = None
     amp: bool = False
     compile: bool = False
+    memory_format: str | None = None
     auto_scale_lr: bool = False
     validate: bool = True
     launcher: str = 'none'

@@ -11,10 +11,9 @@ import torch
 from mmengine.dist import all_reduce, barrier, is_main_process
 from mmengine.hooks import CheckpointHook as _CheckpointHook
 from mmengine.hooks import Hook
-from mmengine.model import is_model_wrapper
 from torch import nn
 
-from shufflenet_zoo.errors import ConfigError, TrainingError
+from shufflenet_zoo.errors import TrainingError
 from shufflenet_zoo.jobs.interruption import STEM, SignalRequest, stopped_at
 from shufflenet_zoo.jobs.workdir import diverged, note_last
 from shufflenet_zoo.registry import HOOKS
@@ -68,39 +67,6 @@ class CheckpointHook(_CheckpointHook):
             self.file_backend.join_path(self.out_dir, self.filename_tmpl.format(old))
             for old in steps[: -self.max_keep_ckpts]
         ]
-
-
-class CompileHook(Hook):
-    """Compiles the backbone for training; what would have to be compiled anew within an epoch runs uncompiled.
-
-    That is validation, and a last batch of another size. Weights keep their names in checkpoints. Whoever trains
-    restores the compiler's stance, however the training ends.
-    """
-
-    def before_train(self, runner: Any) -> None:
-        """Compile the backbone, at its first batch.
-
-        Raises:
-            ConfigError: if the model has no backbone.
-        """
-        model = runner.model.module if is_model_wrapper(runner.model) else runner.model
-        backbone = getattr(model, 'backbone', None)
-        if backbone is None:
-            raise ConfigError(f'--compile: {type(model).__name__} has no backbone to compile')
-        if is_main_process():
-            print('the backbone is compiled for training: the first iteration takes a minute')
-        if next(backbone.parameters()).device.type == 'cpu':
-            # Else compiled convolutions rearrange every weight in every iteration.
-            backbone.to(memory_format=torch.channels_last)
-        backbone.compile(dynamic=False)
-
-    def before_train_epoch(self, runner: Any) -> None:
-        """Let images of a new size be compiled."""
-        torch.compiler.set_stance('default')
-
-    def after_train_iter(self, runner: Any, batch_idx: int, data_batch: Any = None, outputs: Any = None) -> None:
-        """Take what is compiled by now for the rest of the epoch, and nothing more."""
-        torch.compiler.set_stance('eager_on_recompile')
 
 
 class StopHook(Hook):

@@ -52,6 +52,8 @@ def prepare_training(config: Config, options: TrainOptions, device: str) -> Conf
         config.auto_scale_lr.enable = True
     if options.compile:
         _check_compiler(config, device)
+    if options.memory_format:
+        _check_memory_format(config, device)
     _choose_precision(config, options.amp, device)
     _choose_start(config, options.resume)
     _set_dataloader_defaults(
@@ -129,6 +131,18 @@ def _check_compiler(config: Config, device: str) -> None:
         raise DependencyError(
             f'--compile needs a C++ compiler, and there is no {compiler}; install one or name it in CXX'
         )
+
+
+def _check_memory_format(config: Config, device: str) -> None:
+    """Check that a training can store feature maps as the command line says.
+
+    Raises:
+        ConfigError: if it is a training by another runner, or not on the CPU.
+    """
+    if 'runner_type' in config:
+        raise ConfigError(f'--memory-format: {config.filename} has a runner_type, which takes no such option')
+    if device != 'cpu':
+        raise ConfigError(f'--memory-format is for training on a CPU; leave it out on {device}, or add --device cpu')
 
 
 def _choose_precision(config: Config, amp: bool, device: str) -> None:

@@ -32,8 +32,9 @@ from shufflenet_zoo.jobs.interruption import heeding_signals
 from shufflenet_zoo.jobs.launchers import is_first_process, tell_torch
 from shufflenet_zoo.jobs.preflight import check_out, require_checkpoint
 from shufflenet_zoo.jobs.workdir import Attempt, attempted_start, introduce, report_checkpoint
+from shufflenet_zoo.openmmlab.acceleration import CompileHook, MemoryFormatHook
 from shufflenet_zoo.openmmlab.checkpoint import check_optimizer, make_readable, restore_logs
-from shufflenet_zoo.openmmlab.hooks import CompileHook, StopHook
+from shufflenet_zoo.openmmlab.hooks import StopHook
 from shufflenet_zoo.openmmlab.prepare import (
     is_detection,
     prepare_testing,
@@ -181,6 +182,8 @@ def train(config: Config, options: TrainOptions) -> None:
             runner.register_hook(StopHook(request))
             if options.compile:
                 runner.register_hook(CompileHook())
+            if options.memory_format:
+                runner.register_hook(MemoryFormatHook(options.memory_format, options.compile))
         with _errors_of_workers(), torch.compiler.set_stance('default'):
             runner.train()
     if is_main_process():
