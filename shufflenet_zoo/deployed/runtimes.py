@@ -136,15 +136,15 @@ def load_mnn(path: Path, threads: int | None = None) -> Loaded:
         import MNN
         from MNN import expr
 
+    # Without a runtime of its own, a module takes four threads whatever it is told.
+    runtime = MNN.nn.create_runtime_manager(({'backend': 'CPU', 'numThread': threads or os.cpu_count() or 1},))
     # The names of the outputs must be given, and follow from what only a loaded file tells.
     try:
-        described = MNN.nn.load_module_from_file(str(path), [], [])
+        described = MNN.nn.load_module_from_file(str(path), [], [], runtime_manager=runtime)
     except SystemError as error:  # which says nothing
         raise ValueError(f'MNN cannot read {path.name}') from error
     texts = json.loads(described.get_info()['bizCode'] or '{}')
-    module = MNN.nn.load_module_from_file(
-        str(path), [INPUT_NAME], list(output_names(texts)), thread_num=threads or os.cpu_count() or 1
-    )
+    module = MNN.nn.load_module_from_file(str(path), [INPUT_NAME], list(output_names(texts)), runtime_manager=runtime)
 
     def run(images: np.ndarray) -> Outputs:
         variable = expr.placeholder(list(images.shape), expr.NCHW, expr.float)

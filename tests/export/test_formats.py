@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -22,6 +23,7 @@ from shufflenet_zoo.export.contract import Format, Shape, Source
 from shufflenet_zoo.export.converters import run_converter
 from shufflenet_zoo.export.forms import is_deploy_fastest
 
+TASKS = Path('/proc/self/task')
 METADATA = Metadata((123.675, 116.28, 103.53), (58.395, 57.12, 57.375), 'rgb', (64, 64), ('cat', 'dog — "ß"'))
 # The structures that differ in operators of ONNX: pools, strides and dilations, gates, splits.
 OPERATORS = (
@@ -117,6 +119,21 @@ def test_any_batch_and_size(name, cfg, tmp_path):
     loaded, metadata = exporter.load_file(name, path, trust=True)
     assert metadata == METADATA
     assert loaded.run(images(cfg, 96, 70, 5).numpy()).shape[0] == 5
+
+
+@pytest.mark.skipif(not TASKS.is_dir(), reason='needs Linux, which lists the threads of a process')
+@pytest.mark.parametrize('name', ['onnx', 'openvino', 'ncnn', 'mnn'])
+def test_an_engine_computes_on_the_threads_it_is_given(name, tmp_path):
+    path, _ = written(name, make_source(V2), tmp_path)
+    code = (
+        'import os, sys; from pathlib import Path; import numpy as np; '
+        'from shufflenet_zoo.deployed.runtimes import runtime_of; path, threads, tasks = map(Path, sys.argv[1:]); '
+        'loaded = runtime_of(path).load(path, int(threads.name)); loaded.run(np.zeros((1, 3, 64, 64), np.float32)); '
+        'print(len(os.listdir(tasks)))'
+    )
+    command = [sys.executable, '-c', code, path]
+    counts = [int(subprocess.check_output([*command, str(threads), TASKS])) for threads in (1, 2)]
+    assert counts[1] - counts[0] == 1
 
 
 def test_torch_export_of_any_batch_and_size(tmp_path):
