@@ -35,7 +35,7 @@ def formats(monkeypatch):
 
 
 def run(tmp_path, extra='', **options):
-    # At 32 pixels the last stage's maps have more than one, so that they tell how they are stored.
+    # At 64 pixels the last stage's maps have more than one, so that they tell how they are stored.
     images = "train_dataloader['dataset']['pipeline'][0:1] = [dict(type='Resize', scale=64)]\n"
     tmp_path.mkdir(exist_ok=True)
     config = load_config(write_config(tmp_path / 'job.py', images + extra))
