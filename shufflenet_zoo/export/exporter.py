@@ -32,6 +32,8 @@ _BACKEND_EXTRAS = {'torch': 'openmmlab', 'mindspore': 'mindspore'}
 TOLERANCES = {'fp32': 1e-4, 'fp16': 2e-2, 'bf16': 5e-2}
 # An int8 file must decide like the live model on this share of the test images.
 MIN_AGREEMENT = 0.9
+# A detector must keep this share of its mAP. Of an mAP below this, the CPU's rounding alone may take the rest.
+MIN_MAP = 0.02
 # What quantizes, beside what a format needs anyway.
 _QUANTIZERS = {'onnx': 'onnxruntime.quantization', 'openvino': 'nncf'}
 # How many calibration images it is run on under each instruction set.
@@ -390,10 +392,16 @@ def _write_int8_detector(
     """Write and compare the fp32 file, quantize it, and compare the mAP of both."""
     whole = path.with_name('fp32' + target.suffix)
     _write(source, shape, target, whole, 'fp32')
+    before = measure(whole)
+    # Written so that an mAP that is no number fails, here and below.
+    if not before >= MIN_MAP:
+        raise ExportError(
+            f'{path.name} cannot be checked in int8: the detector has mAP {before:.4f} on the test data in fp32; at '
+            f'least {MIN_MAP} is required to see what int8 loses; train it longer, or put there what it was trained for'
+        )
     with quiet():
         target.quantize(whole, path, batches, options.float_ends)
-    before, after = measure(whole), measure(path)
-    # Written so that an mAP that is no number fails.
+    after = measure(path)
     if not after >= MIN_AGREEMENT * before:
         raise ExportError(
             f'{path.name} has mAP {after:.4f} on the test data, {before:.4f} in fp32; at least {MIN_AGREEMENT:.0%} of '

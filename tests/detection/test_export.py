@@ -191,6 +191,9 @@ def test_a_detector_in_int8(call, tmp_path, monkeypatch, options):
     pytest.importorskip('nncf')
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(digits_detection, 'PICTURES', {'train': 4, 'val': 4})
+    # The mAP of random weights says nothing about int8; tests/export/test_int8.py has what is refused.
+    monkeypatch.setattr(exporter, 'MIN_MAP', 0.0)
+    monkeypatch.setattr(exporter, 'MIN_AGREEMENT', 0.0)
     out, _, (status, output, errors) = export_tiny(call, tmp_path, 'openvino', '--int8', '--calibration', 4, *options)
     assert status == 0, errors
     assert any(line.startswith('mAP on the test data: 0.') for line in output)
