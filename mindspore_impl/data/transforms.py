@@ -297,6 +297,69 @@ class ColorJitter:
         return np.asarray(picture)[..., ::-1]
 
 
+class RandomErasing:
+    """Paints over a rectangle of random place, area and proportions, with a probability.
+
+    Args:
+        erase_prob: The probability. Default: 0.5.
+        min_area_ratio: Smallest part of the area that is erased. Default: 0.02.
+        max_area_ratio: Largest part. Default: 0.4.
+        aspect_range: Limits of height by width, or one of two that are inverse. Default: (3/10, 10/3).
+        mode: What it is painted with: 'const' (default), the fill colour, or 'rand', noise.
+        fill_color: The colour, in the image's order of channels, or one number for the three. Default: (128, 128, 128).
+        fill_std: With 'rand', the noise's standard deviation about the colour. Default: None, uniform noise.
+    """
+
+    def __init__(
+        self,
+        erase_prob: float = 0.5,
+        min_area_ratio: float = 0.02,
+        max_area_ratio: float = 0.4,
+        aspect_range: float | Sequence[float] = (3 / 10, 10 / 3),
+        mode: str = 'const',
+        fill_color: float | Sequence[float] = (128, 128, 128),
+        fill_std: float | Sequence[float] | None = None,
+    ) -> None:
+        require(0 <= erase_prob <= 1, 'erase_prob', erase_prob, 'a probability')
+        require(0 <= min_area_ratio < 1, 'min_area_ratio', min_area_ratio, 'a part of 1')
+        require(
+            min_area_ratio <= max_area_ratio <= 1, 'max_area_ratio', max_area_ratio, 'a part, min_area_ratio or more'
+        )
+        require(mode in ('const', 'rand'), 'mode', mode, "'const' or 'rand'")
+        limits = sorted((aspect_range, 1 / aspect_range)) if isinstance(aspect_range, float) else list(aspect_range)
+        require(
+            len(limits) == 2 and 0 < limits[0] <= limits[1],
+            'aspect_range',
+            aspect_range,
+            'a positive number, or two of them, the smaller one first',
+        )
+        self.erase_prob, self.areas, self.mode = erase_prob, (min_area_ratio, max_area_ratio), mode
+        self.log_ratios = np.log(np.array(limits, dtype=np.float32))
+        self.color, self.std = fill_color, fill_std
+
+    def __call__(self, image: np.ndarray, randoms: Randoms) -> np.ndarray:
+        """Return the image, perhaps with a rectangle painted over."""
+        if randoms.rand() > self.erase_prob:
+            return image
+        height, width = image.shape[:2]
+        ratio = np.exp(randoms.uniform(*self.log_ratios))
+        area = height * width * randoms.uniform(*self.areas)
+        rows = min(round(np.sqrt(area * ratio)), height)
+        columns = min(round(np.sqrt(area / ratio)), width)
+        top = randoms.randint(0, height - rows) if height > rows else 0
+        left = randoms.randint(0, width - columns) if width > columns else 0
+        image = image.copy()
+        image[top : top + rows, left : left + columns] = self._paint((rows, columns, 3), randoms)
+        return image
+
+    def _paint(self, shape: tuple[int, int, int], randoms: Randoms) -> np.ndarray:
+        if self.mode == 'const':
+            return np.broadcast_to(np.array(self.color, np.uint8), shape)
+        if self.std is None:
+            return randoms.uniform(0, 256, shape).astype(np.uint8)
+        return np.clip(randoms.normal(self.color, self.std, shape).astype(np.int32), 0, 255).astype(np.uint8)
+
+
 class PackInputs:
     """Ends a pipeline."""
 
@@ -316,6 +379,7 @@ _KINDS = {
         RandomResizedCrop,
         RandomFlip,
         ColorJitter,
+        RandomErasing,
         PackInputs,
     )
 }

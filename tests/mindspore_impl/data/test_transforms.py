@@ -47,6 +47,16 @@ EXACT = {
     'flip any way': dict(type='RandomFlip', prob=0.9, direction=['horizontal', 'vertical']),
     'colours': dict(type='ColorJitter', brightness=0.4, contrast=0.4, saturation=0.4),
     'colours and hue': dict(type='ColorJitter', brightness=(0.5, 0.9), contrast=0.9, saturation=0.2, hue=0.5),
+    'erasing': dict(type='RandomErasing'),
+    'erasing squares of one size': dict(
+        type='RandomErasing', erase_prob=1.0, min_area_ratio=0.0625, max_area_ratio=0.0625, aspect_range=(1.0, 1.0)
+    ),
+    'erasing with a colour': dict(type='RandomErasing', aspect_range=2.0, fill_color=[1, 2, 3]),
+    'erasing with noise': dict(type='RandomErasing', mode='rand'),
+    'erasing with noise about a colour': dict(type='RandomErasing', mode='rand', fill_color=200, fill_std=[90, 50, 9]),
+    'erasing all': dict(
+        type='RandomErasing', erase_prob=1.0, min_area_ratio=0.99, max_area_ratio=1.0, aspect_range=0.9
+    ),
 }
 
 
@@ -106,6 +116,8 @@ def test_reads_files_by_the_decoder_that_the_config_names(tmp_path, image):
             dict(type='ResizeEdge', scale=8, interpolation='area', backend='pillow'),
             "pipeline.1.interpolation='area' is not supported.*with backend='pillow'",
         ),
+        (dict(type='RandomErasing', max_area_ratio=0.01), r'pipeline.1.max_area_ratio=0.01 is not supported'),
+        (dict(type='RandomErasing', aspect_range=(2.0, 0.5)), r'pipeline.1.aspect_range=\(2.0, 0.5\) is not supported'),
         (dict(type='RandomFlip', prob=1.5), r'pipeline.1.prob=1.5 is not supported'),
         (dict(type='ColorJitter', brightness=1, backend='cv2'), "pipeline.1.backend='cv2' is not supported"),
         (dict(type='RandomCrop', crop_size=8, pad_val=7), r'pipeline.1.pad_val=7 is not supported'),
