@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from mmengine.config import Config
 from mmengine.evaluator import Evaluator
-from mmengine.registry import DATASETS, init_default_scope
+from mmengine.registry import DATASETS
 from mmengine.structures import BaseDataElement, InstanceData
 
 from shufflenet_zoo import deployed
@@ -16,6 +16,7 @@ from shufflenet_zoo.deployed.quiet import quiet
 from shufflenet_zoo.errors import ConfigError
 from shufflenet_zoo.export.torch_source import labelled_images
 from shufflenet_zoo.jobs.datasets import check_data
+from shufflenet_zoo.openmmlab.scope import enter_scope
 from shufflenet_zoo.openmmlab.terminal import silence_known_warnings
 
 
@@ -40,7 +41,7 @@ def evaluate(config: Config, path: str | Path) -> dict[str, float]:
             raise ConfigError(f'{config.filename} has no {field}, which the file would be evaluated by')
     model = deployed.load(path)
     check_data(config, ('test_dataloader',))
-    init_default_scope(config.get('default_scope') or 'mmpretrain')
+    enter_scope(config)
     with quiet():  # pycocotools tells what it reads
         dataset = DATASETS.build(config.test_dataloader.dataset)
         evaluator = Evaluator(config.test_evaluator)

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from mmengine.config import Config
 from mmengine.dataset import Compose, pseudo_collate
-from mmengine.registry import DATASETS, init_default_scope
+from mmengine.registry import DATASETS
 from torch import Tensor, nn
 
 from shufflenet_zoo.arch import plan_backbone
@@ -20,6 +20,7 @@ from shufflenet_zoo.export.contract import PHOTOGRAPHS, Source, check_trained
 from shufflenet_zoo.export.preparation import describe_steps
 from shufflenet_zoo.jobs.datasets import check_data
 from shufflenet_zoo.openmmlab.predictor import build_model, find_class_names, innermost_test_dataset
+from shufflenet_zoo.openmmlab.scope import enter_scope
 from shufflenet_zoo.openmmlab.terminal import silence_known_warnings
 from shufflenet_zoo.weights.description import innermost
 from shufflenet_zoo.weights.fetch import fetch_checkpoint
@@ -159,7 +160,7 @@ def labelled_images(config: Config) -> Iterator[tuple[np.ndarray, int]]:
 
 
 def _build_dataset(config: Config, settings: Mapping[str, Any]) -> Any:
-    init_default_scope(config.get('default_scope') or 'mmpretrain')
+    enter_scope(config)
     return DATASETS.build(settings)
 
 

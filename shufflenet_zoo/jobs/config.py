@@ -86,7 +86,8 @@ def load_config(path: str | Path, overrides: Mapping[str, Any] | None = None, da
     except ConfigError:
         raise
     except Exception as error:  # a config is code: whatever it raises is the config's fault
-        raise ConfigError(f'config file {path} cannot be read: {type(error).__name__}: {one_line(error)}') from error
+        first = _first_import_error(error)
+        raise ConfigError(f'config file {path} cannot be read: {type(first).__name__}: {one_line(first)}') from error
     return complete(config, overrides, data)
 
 
@@ -144,6 +145,13 @@ def parse_overrides(pairs: Sequence[str]) -> dict[str, Any]:
 def one_line(error: BaseException) -> str:
     """Return the message of an error as one line."""
     return ' '.join(str(error).split())
+
+
+def _first_import_error(error: BaseException) -> BaseException:
+    """Return why an import failed: of failed custom_imports, mmengine tells sys.path instead."""
+    while isinstance(error, ImportError) and (earlier := error.__cause__ or error.__context__):
+        error = earlier
+    return error
 
 
 def _apply_overrides(config: Config, overrides: Mapping[str, Any]) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 from mmengine.config import Config
-from mmengine.registry import DATASETS, init_default_scope
+from mmengine.registry import DATASETS
 from mmengine.runner import Runner
 from torch import Tensor, nn
 
@@ -30,6 +30,7 @@ from shufflenet_zoo.jobs.preflight import require_sections
 from shufflenet_zoo.jobs.seeds import SAMPLE_STREAM, derive_seed
 from shufflenet_zoo.openmmlab.predictor import build_model, find_class_names, image_pipeline, innermost_test_dataset
 from shufflenet_zoo.openmmlab.runner import choose_device
+from shufflenet_zoo.openmmlab.scope import enter_scope
 from shufflenet_zoo.openmmlab.seeding import seed_all
 from shufflenet_zoo.openmmlab.terminal import silence_known_warnings
 from shufflenet_zoo.weights.fetch import fetch_checkpoint, only_weights
@@ -78,7 +79,7 @@ def augment(config: Config, number: int, times: int) -> list[AugmentedImage]:
     require_sections(config, 'training', ('train_dataloader',))
     require_classifier(config)
     check_data(config, DATALOADERS[:1])
-    init_default_scope(config.get('default_scope') or 'mmpretrain')
+    enter_scope(config)
     dataset = DATASETS.build(config.train_dataloader.dataset)
     seed = (config.get('randomness') or {}).get('seed') or 0
     names = dataset.metainfo.get('classes') or ()

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from mmengine.config import Config
 from mmengine.dataset import Compose, pseudo_collate
-from mmengine.registry import DATASETS, MODELS, init_default_scope
+from mmengine.registry import DATASETS, MODELS
 from torch import nn
 
 from shufflenet_zoo.backbones.loading import load_strictly
@@ -16,6 +16,7 @@ from shufflenet_zoo.errors import ConfigError
 from shufflenet_zoo.jobs.backends import PredictOptions
 from shufflenet_zoo.jobs.predictions import Finding, Prediction
 from shufflenet_zoo.openmmlab.runner import choose_device
+from shufflenet_zoo.openmmlab.scope import enter_scope
 from shufflenet_zoo.openmmlab.terminal import silence_known_warnings
 from shufflenet_zoo.weights.description import innermost
 from shufflenet_zoo.weights.fetch import fetch_checkpoint, only_weights
@@ -66,7 +67,7 @@ def build_model(config: Config) -> nn.Module:
     """
     if config.get('model') is None:
         raise ConfigError(f'{config.filename} has no model')
-    init_default_scope(config.get('default_scope') or 'mmpretrain')
+    enter_scope(config)
     model = config.model.copy()
     if config.get('data_preprocessor'):
         model.setdefault('data_preprocessor', config.data_preprocessor)

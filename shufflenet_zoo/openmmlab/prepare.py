@@ -16,6 +16,7 @@ from shufflenet_zoo.jobs.preflight import require_sections
 from shufflenet_zoo.jobs.workdir import choose_work_dir, latest_checkpoint
 from shufflenet_zoo.openmmlab.annotations import check_detection
 from shufflenet_zoo.openmmlab.checkpoint import check_resumable
+from shufflenet_zoo.openmmlab.scope import enter_scope
 from shufflenet_zoo.weights.file_torch import read_checkpoint
 
 # What mmdet's flip augmentation adds to a sample, and its merging needs.
@@ -34,6 +35,7 @@ def prepare_training(config: Config, options: TrainOptions, device: str) -> Conf
         ConfigError: if the config has no training, or lacks what an option needs.
         CheckpointError: if the checkpoint to resume or to load is missing, damaged or unfit.
         DataError: if the data is not there.
+        DependencyError: if a package that the config or an option needs cannot be imported.
     """
     config = copy.deepcopy(config)
     require_sections(config, 'training', ('model', 'train_dataloader', 'train_cfg', 'optim_wrapper'))
@@ -42,6 +44,7 @@ def prepare_training(config: Config, options: TrainOptions, device: str) -> Conf
     if not options.validate:
         config.val_cfg = config.val_dataloader = config.val_evaluator = None
     check_data(config, DATALOADERS[:2])
+    enter_scope(config)
     check_detection(config, DATALOADERS[:2])
     if options.auto_scale_lr:
         if not config.get('auto_scale_lr'):
@@ -76,6 +79,7 @@ def prepare_testing(config: Config, checkpoint: str, options: TestOptions, devic
     Raises:
         ConfigError: if the config has no test, or an option does not fit it.
         DataError: if the data is not there.
+        DependencyError: if a package that the config needs cannot be imported.
     """
     config = copy.deepcopy(config)
     require_sections(config, 'test', ('model', 'test_dataloader', 'test_evaluator'))
@@ -85,6 +89,7 @@ def prepare_testing(config: Config, checkpoint: str, options: TestOptions, devic
     if config.get('test_cfg') is None:
         config.test_cfg = {}
     check_data(config, DATALOADERS[2:])
+    enter_scope(config)
     check_detection(config, DATALOADERS[2:])
     if options.amp:
         if is_detection(config) and device == 'cpu':
