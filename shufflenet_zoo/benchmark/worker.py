@@ -126,7 +126,8 @@ def _peak_mib() -> float:
         status = Path('/proc/self/status').read_text()
         return int(status.split('VmHWM:')[1].split()[0]) / 1024
     except OSError:
-        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        # Without /proc it is macOS, which counts bytes.
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
 
 
 def _peak_of_tensors(run: Callable[[], object]) -> int:
