@@ -1,4 +1,4 @@
-# CIFAR-10, each image with a sixteenth painted over: at 24 pixels, and at its own 32 from epoch 20 on.
+# CIFAR-10, each image with a sixteenth painted over: at 24 pixels, and at its own 32 from epoch 15 on.
 _base_ = './cifar10_24to32.py'
 
 erasing = dict(
@@ -18,4 +18,4 @@ train_pipeline = [
     dict(type='PackInputs'),
 ]
 train_dataloader = dict(dataset=dict(pipeline=small_pipeline))
-custom_hooks = [dict(type='SwitchRecipeHook', schedule=[dict(action_epoch=20, train_pipeline=train_pipeline)])]
+custom_hooks = [dict(type='SwitchRecipeHook', schedule=[dict(action_epoch=15, train_pipeline=train_pipeline)])]

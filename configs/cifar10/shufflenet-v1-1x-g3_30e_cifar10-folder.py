@@ -2,7 +2,7 @@
 _base_ = [
     '../_base_/models/shufflenet_v1.py',
     '../_base_/datasets/cifar10_folder_24to32_erasing.py',
-    '../_base_/schedules/cifar10_bs128_40e.py',
+    '../_base_/schedules/cifar10_bs128_30e.py',
     '../_base_/default_runtime.py',
 ]
 
