@@ -30,7 +30,7 @@ def images():
 
 
 def last(outputs):
-    return (outputs[-1] if isinstance(outputs, (tuple, list)) else outputs).cpu().double()
+    return outputs[-1].cpu().double()
 
 
 @torch.no_grad()
