@@ -1,6 +1,9 @@
 """Signals that end a command: at once, or where a training has saved what it has done."""
 
+import os
 import signal
+import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -9,6 +12,8 @@ from types import FrameType
 # The name, without suffix, of the checkpoint that a training saves when it is stopped; the next one replaces it.
 STEM = 'interrupted'
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
+# Seconds within which signals are one request: `timeout` sends it to a process, then to the group that it is in.
+_ONE_REQUEST = 1.0
 
 
 class Interruption(KeyboardInterrupt):
@@ -34,14 +39,18 @@ class SignalRequest:
 
     Attributes:
         signum: The signal that asks to stop, 0 for none.
-        is_deferred: Whether a first signal waits for the command to ask for it; a second one never does.
+        is_deferred: Whether a first signal waits for the command to ask for it; a later one never does.
     """
 
     def __init__(self) -> None:
         self.signum = 0
         self.is_deferred = False
+        self._last = -_ONE_REQUEST
 
     def __call__(self, signum: int, frame: FrameType | None) -> None:
+        since, self._last = time.monotonic() - self._last, time.monotonic()
+        if since < _ONE_REQUEST:
+            return
         if self.signum or not self.is_deferred:
             raise Interruption(signum)
         self.signum = signum
@@ -57,6 +66,23 @@ def heeding_signals() -> Iterator[SignalRequest]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def outlive_sigterm() -> None:
+    """Let a data worker end when the process that started it says so, and of no other SIGTERM.
+
+    `timeout` and Slurm signal every process of a training. Workers that die of it take with them a training that is
+    about to save its moment.
+    """
+    if hasattr(signal, 'sigwaitinfo'):  # not on macOS
+        signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
+        threading.Thread(target=_end_as_parent_says, daemon=True).start()
+
+
+def _end_as_parent_says() -> None:
+    while signal.sigwaitinfo([signal.SIGTERM]).si_pid != os.getppid():
+        pass
+    os._exit(0)
 
 
 def stopped_at(signum: int, iteration: int, checkpoint: str | Path | None) -> Interruption:

@@ -3,8 +3,9 @@
 import copy
 import itertools
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +29,7 @@ from shufflenet_zoo.backbones.loading import load_fitting, load_strictly
 from shufflenet_zoo.errors import CheckpointError, ConfigError, DataError, ShuffleNetZooError
 from shufflenet_zoo.jobs.backends import TestOptions, TrainOptions
 from shufflenet_zoo.jobs.config import one_line
-from shufflenet_zoo.jobs.interruption import heeding_signals
+from shufflenet_zoo.jobs.interruption import heeding_signals, outlive_sigterm
 from shufflenet_zoo.jobs.launchers import is_first_process, tell_torch
 from shufflenet_zoo.jobs.preflight import check_out, require_checkpoint
 from shufflenet_zoo.jobs.workdir import Attempt, attempted_start, introduce, report_checkpoint
@@ -104,7 +105,9 @@ class Runner(mmengine.runner.Runner):
                     'sampler': dataloader['sampler'],
                     'base_seed': self.seed,
                 }
-        return super().build_dataloader(dataloader, seed, diff_rank_seed)
+        loader = super().build_dataloader(dataloader, seed, diff_rank_seed)
+        loader.worker_init_fn = partial(_begin_worker, loader.worker_init_fn)
+        return loader
 
     def wrap_model(self, model_wrapper_cfg: dict | None, model: nn.Module) -> nn.Module:
         """Wrap the model for distributed training, on the CPU too."""
@@ -152,6 +155,13 @@ class Runner(mmengine.runner.Runner):
             return
         with replacing(Path(out_dir) / filename) as draft:
             super().save_checkpoint(out_dir, draft.name, *args, **kwargs)
+
+
+def _begin_worker(begin: Callable[[int], None] | None, worker: int) -> None:
+    """Begin a data worker as its data loader says, and such that no signal ends it before the training."""
+    outlive_sigterm()
+    if begin:
+        begin(worker)
 
 
 def _unwrap(model: nn.Module) -> nn.Module:

@@ -67,7 +67,7 @@ def test_checkpointing_changes_no_bit(build, images):
 
 def test_mixed_precision_trains(build, images):
     network = build().to(DEVICE).train()
-    optimizer, scaler = torch.optim.SGD(network.parameters(), 0.01), torch.amp.GradScaler(DEVICE)
+    optimizer, scaler = torch.optim.SGD(network.parameters(), 0.05), torch.amp.GradScaler(DEVICE)
     losses = []
     for _ in range(10):
         with torch.autocast(DEVICE, torch.float16):
@@ -77,4 +77,4 @@ def test_mixed_precision_trains(build, images):
         scaler.step(optimizer)
         scaler.update()
         losses.append(loss.item())
-    assert losses[-1] < 0.98 * losses[0]
+    assert losses[-1] < 0.8 * losses[0]

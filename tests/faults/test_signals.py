@@ -34,9 +34,10 @@ model['train_cfg'] = dict(augments=dict(type='Mixup', alpha=0.8))
 
 
 def stop(process: subprocess.Popen, signum: int, moment: str) -> tuple[int, str, str]:
-    """Send a signal at a moment; return what end() does."""
+    """Send a signal as timeout does, to a process and to its group with the data workers; return what end() does."""
     wait_for(process, moment)
     process.send_signal(signum)
+    os.killpg(process.pid, signum)
     return end(process)
 
 

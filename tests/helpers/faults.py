@@ -94,9 +94,15 @@ def environment(**extra: str) -> dict[str, str]:
 
 @contextmanager
 def started(*args: str, cwd: Path, patience: float = _PATIENCE, **env: str) -> Iterator[subprocess.Popen]:
-    """Start a command; kill it if it is still there after the patience, or at the end of the block."""
+    """Start a command in a group of its own; kill it if it is still there after the patience, or behind the block."""
     process = subprocess.Popen(
-        args, cwd=cwd, env=environment(**env), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        args,
+        cwd=cwd,
+        env=environment(**env),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        process_group=0,
     )
     timer = threading.Timer(patience, _kill, [process])
     timer.start()

@@ -1,4 +1,4 @@
-# CIFAR-10 for a GPU: large batches, all at 32 pixels, a square of a sixteenth to a quarter of each painted over.
+# CIFAR-10 for a GPU: large batches, a square of 1/16 to 1/4 of every image painted over.
 _base_ = './cifar10_24to32.py'
 
 erasing = dict(
