@@ -5,5 +5,5 @@ erasing = dict(
     type='RandomErasing', erase_prob=1.0, min_area_ratio=1 / 16, max_area_ratio=1 / 4, aspect_range=(1.0, 1.0)
 )
 train_pipeline = [*_base_.train_pipeline[:-1], erasing, dict(type='PackInputs')]
-train_dataloader = dict(batch_size=512, num_workers=6, dataset=dict(pipeline=train_pipeline))
+train_dataloader = dict(batch_size=512, num_workers=8, dataset=dict(pipeline=train_pipeline))
 custom_hooks = []
