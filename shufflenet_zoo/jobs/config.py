@@ -87,7 +87,7 @@ def load_config(path: str | Path, overrides: Mapping[str, Any] | None = None, da
         raise
     except Exception as error:  # a config is code: whatever it raises is the config's fault
         first = _first_import_error(error)
-        raise ConfigError(f'config file {path} cannot be read: {type(first).__name__}: {one_line(first)}') from error
+        raise ConfigError(f'config file {path} cannot be read: {describe(first)}') from error
     return complete(config, overrides, data)
 
 
@@ -145,6 +145,14 @@ def parse_overrides(pairs: Sequence[str]) -> dict[str, Any]:
 def one_line(error: BaseException) -> str:
     """Return the message of an error as one line."""
     return ' '.join(str(error).split())
+
+
+def describe(error: BaseException) -> str:
+    """Return the class and the message of an error as one line; of mmcv's missing operators also what they are."""
+    line = f'{type(error).__name__}: {one_line(error)}'
+    if isinstance(error, ImportError) and error.name == 'mmcv._ext':
+        line += ", mmcv's compiled operators, which mmcv-lite lacks; requirements/install_mmcv.sh installs them"
+    return line
 
 
 def _first_import_error(error: BaseException) -> BaseException:

@@ -7,7 +7,7 @@ from typing import Any
 
 from mmengine.config import Config
 
-from shufflenet_zoo.errors import ConfigError, DataError, DependencyError, first_names
+from shufflenet_zoo.errors import ConfigError, DataError, first_names
 from shufflenet_zoo.jobs.config import one_line
 from shufflenet_zoo.jobs.datasets import iterate_datasets
 
@@ -20,21 +20,18 @@ def check_detection(config: Config, fields: Sequence[str]) -> None:
     Other configs than mmdet's pass.
 
     Args:
-        config: The config; its files exist.
+        config: The config; its files exist, and its scope is entered.
         fields: Which dataloaders will be used.
 
     Raises:
         DataError: if an annotation file is not JSON or not COCO's, names images that are absent, or lacks a class.
         ConfigError: if the classes of the data are not as many as those of the head.
-        DependencyError: if mmdet is not installed.
     """
     if config.get('default_scope') != 'mmdet':
         return
-    try:
-        from mmdet.datasets import CocoDataset
-        from mmdet.registry import DATASETS
-    except ImportError as error:
-        raise DependencyError(f'detection needs mmdet and mmcv with compiled operators: {one_line(error)}') from error
+    from mmdet.datasets import CocoDataset
+    from mmdet.registry import DATASETS
+
     for key, dataset in (pair for field in fields for pair in iterate_datasets(config.get(field), field)):
         cls = DATASETS.get(dataset['type']) if isinstance(dataset['type'], str) else dataset['type']
         if cls is None:

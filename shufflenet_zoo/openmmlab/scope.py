@@ -6,7 +6,7 @@ from mmengine.config import Config
 from mmengine.registry import init_default_scope
 
 from shufflenet_zoo.errors import DependencyError
-from shufflenet_zoo.jobs.config import one_line
+from shufflenet_zoo.jobs.config import describe
 
 _PACKAGES = ('mmpretrain', 'mmdet')
 
@@ -20,10 +20,10 @@ def enter_scope(config: Config) -> None:
     scope = config.get('default_scope') or _PACKAGES[0]
     if scope in _PACKAGES:
         try:
-            importlib.import_module(scope)
+            importlib.import_module(f'{scope}.datasets')  # mmdet's need mmcv's operators, mmdet alone does not
         except Exception as error:  # their imports also check versions, by assertions
             raise DependencyError(
-                f'{config.filename} needs {scope}, which cannot be imported: {type(error).__name__}: '
-                f'{one_line(error)}; README.md says how to install it'
+                f'{config.filename} needs {scope}, which cannot be imported ({describe(error)}); README.md says how to '
+                f'install it'
             ) from error
     init_default_scope(scope)
