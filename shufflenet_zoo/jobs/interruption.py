@@ -1,5 +1,6 @@
 """Signals that end a command: at once, or where a training has saved what it has done."""
 
+import math
 import os
 import signal
 import threading
@@ -45,12 +46,13 @@ class SignalRequest:
     def __init__(self) -> None:
         self.signum = 0
         self.is_deferred = False
-        self._last = -_ONE_REQUEST
+        self._since = -math.inf
 
     def __call__(self, signum: int, frame: FrameType | None) -> None:
-        since, self._last = time.monotonic() - self._last, time.monotonic()
-        if since < _ONE_REQUEST:
+        now = time.monotonic()
+        if now - self._since < _ONE_REQUEST:
             return
+        self._since = now
         if self.signum or not self.is_deferred:
             raise Interruption(signum)
         self.signum = signum
