@@ -194,7 +194,7 @@ def train(config: Config, options: TrainOptions) -> None:
                 runner.register_hook(CompileHook())
             if options.memory_format:
                 runner.register_hook(MemoryFormatHook(options.memory_format, options.compile))
-        with _errors_of_workers(), torch.compiler.set_stance('default'):
+        with _data_workers(runner), torch.compiler.set_stance('default'):
             runner.train()
     if is_main_process():
         report_checkpoint(config, prepared.work_dir)
@@ -224,14 +224,14 @@ def test(config: Config, checkpoint: str, options: TestOptions) -> dict:
         _init_distributed(options.launcher, device)
         runner = _build_runner(prepared, attempt)
         if not options.out:
-            with _errors_of_workers():
+            with _data_workers(runner):
                 return runner.test()
         # Of several processes, the main one writes.
         with replacing(options.out) if is_main_process() else nullcontext(options.out) as draft:
             if options.out_item == 'pred':
                 dumper = _prediction_dumper(prepared)
                 runner.test_evaluator.metrics.append(dumper(out_file_path=str(draft)))
-            with _errors_of_workers():
+            with _data_workers(runner):
                 metrics = runner.test()
             if options.out_item == 'metrics' and is_main_process():
                 mmengine.dump(metrics, str(draft))
@@ -239,22 +239,41 @@ def test(config: Config, checkpoint: str, options: TestOptions) -> dict:
 
 
 @contextmanager
-def _errors_of_workers() -> Iterator[None]:
-    """Turn what torch says of its data workers into one line: their errors come with a traceback in the message."""
+def _data_workers(runner: mmengine.runner.Runner) -> Iterator[None]:
+    """End the data workers with the run; turn what torch says of them into one line.
+
+    Their errors come with a traceback in the message.
+    """
     try:
         yield
     except DataError as error:
+        _end_data_workers(runner)
         raise DataError(str(error).rstrip().rpartition(f'{DataError.__name__}: ')[2]) from error
     except (RuntimeError, ConnectionError, EOFError) as error:
         # torch's handler would raise once more, wherever the program is by then.
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         # What a killed worker had in hand breaks its connection; otherwise torch says which it was.
         if isinstance(error, RuntimeError) and not str(error).startswith('DataLoader worker'):
+            _end_data_workers(runner)
             raise
+        # The others stay until the program ends: one that was killed may have left their queue locked.
         raise DataError(
             f'a data worker was killed ({one_line(error).rstrip(".")}); if memory was short, lower num_workers or '
             f'batch_size; go on with --resume'
         ) from error
+    except BaseException:
+        _end_data_workers(runner)
+        raise
+    _end_data_workers(runner)
+
+
+def _end_data_workers(runner: mmengine.runner.Runner) -> None:
+    """End the workers that outlive an epoch: at the program's end torch waits five seconds for each that pins memory."""
+    for name in ('_train_loop', '_val_loop', '_test_loop'):
+        loop = getattr(runner, name, None)
+        iterator = getattr(loop.dataloader, '_iterator', None) if isinstance(loop, BaseLoop) else None
+        if iterator is not None:
+            iterator._shutdown_workers()  # torch has no public name for it
 
 
 def _prediction_dumper(config: Config) -> type[DumpResults]:
