@@ -1,4 +1,4 @@
-# ShuffleNet V1 1.0x with 3 groups on CIFAR-10, for a GPU.
+# ShuffleNet V1 1.0x with 3 groups on CIFAR-10, trained on a GPU.
 _base_ = [
     '../_base_/models/shufflenet_v1.py',
     '../_base_/datasets/cifar10_bs512.py',
