@@ -53,3 +53,5 @@ def silence_known_warnings() -> None:
         'Grad strides do not match bucket view strides',  # of convolutions in channels-last memory
     ):
         warnings.filterwarnings('ignore', message=message)
+    # That there is no GPU, to whoever compiles for the CPU.
+    logging.getLogger('torch.utils.cpp_extension').setLevel(logging.ERROR)

@@ -88,9 +88,9 @@ def test_stopped_in_mid_epoch_and_resumed_to_the_bit(backend, signum, whole, tmp
 
 
 @pytest.mark.faults
-@pytest.mark.parametrize('to', ['launcher', 'one process'])
+@pytest.mark.parametrize('to', ['launcher', 'one process', 'every process'])
 def test_all_processes_stop_at_one_iteration(to, tmp_path):
-    config = write_job(tmp_path, HARD['torch'])
+    config = write_job(tmp_path, HARD['torch'], workers=1)
     launcher = torchrun()
     tool = command('train', config, '--launcher', 'pytorch', '--device', 'cpu', '--resume')[1:]
     status, _, errors = run(*launcher, *tool, '--work-dir', 'whole', cwd=tmp_path)
@@ -98,7 +98,10 @@ def test_all_processes_stop_at_one_iteration(to, tmp_path):
     with started(*launcher, *tool, '--work-dir', 'work', cwd=tmp_path) as process:
         wait_for(process, at_iteration(2, 5))
         workers = Path(f'/proc/{process.pid}/task/{process.pid}/children').read_text().split()
-        os.kill(process.pid if to == 'launcher' else int(workers[1]), signal.SIGTERM)
+        if to == 'every process':  # as Slurm does, with the launcher and the data workers
+            os.killpg(process.pid, signal.SIGTERM)
+        else:
+            os.kill(process.pid if to == 'launcher' else int(workers[1]), signal.SIGTERM)
         errors = end(process)[2]
     assert errors.count('stopped by SIGTERM at iteration ') == 1, errors
     assert latest_checkpoint(tmp_path / 'work').name == 'interrupted.pth'
