@@ -15,6 +15,7 @@ from typing import Any
 from shufflenet_zoo.benchmark.cases import Case
 from shufflenet_zoo.benchmark.file_cases import FileCase
 from shufflenet_zoo.benchmark.roofline import measure_peaks
+from shufflenet_zoo.jobs.memory import keep_freed_memory
 
 _MODULES = {
     'mindspore': 'shufflenet_zoo.benchmark.mindspore_engines',
@@ -44,6 +45,8 @@ def measure_in_turns(cases: list[Case], threads: int, seconds: float) -> dict[st
     Returns:
         Milliseconds of every repetition, by the case's name.
     """
+    if any('training' in case.engine for case in cases):
+        keep_freed_memory()  # as tools/train.py does, for the peers too
     return _in_turns({str(case): _prepare(case, threads) for case in cases}, seconds)
 
 

@@ -7,6 +7,7 @@ from shufflenet_zoo.commands.options import add_cfg_options, add_data, add_trust
 from shufflenet_zoo.jobs.backends import BACKENDS, MEMORY_FORMATS, TrainOptions, load_backend
 from shufflenet_zoo.jobs.cli import Parser
 from shufflenet_zoo.jobs.launchers import LAUNCHERS
+from shufflenet_zoo.jobs.memory import keep_freed_memory
 
 
 def parse_args() -> argparse.Namespace:
@@ -63,4 +64,5 @@ def main() -> None:
         pin_memory=not args.no_pin_memory,
         persistent_workers=not args.no_persistent_workers,
     )
+    keep_freed_memory()
     load_backend(args.backend).train(config, options)
