@@ -268,7 +268,7 @@ def _data_workers(runner: mmengine.runner.Runner) -> Iterator[None]:
 
 
 def _end_data_workers(runner: mmengine.runner.Runner) -> None:
-    """End the workers that outlive an epoch: at the program's end torch waits five seconds for each that pins memory."""
+    """End the workers that outlive an epoch: at the end of the program torch waits five seconds for each on a GPU."""
     for name in ('_train_loop', '_val_loop', '_test_loop'):
         loop = getattr(runner, name, None)
         iterator = getattr(loop.dataloader, '_iterator', None) if isinstance(loop, BaseLoop) else None

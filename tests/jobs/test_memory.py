@@ -47,9 +47,9 @@ def test_freed_memory_is_kept():
 
 
 @pytest.mark.parametrize(
-    'env', [{'MALLOC_MMAP_MAX_': '65536'}, {'GLIBC_TUNABLES': 'glibc.malloc.mmap_max=65536'}], ids=lambda env: [*env][0]
+    ('name', 'value'), [('MALLOC_MMAP_MAX_', '65536'), ('GLIBC_TUNABLES', 'glibc.malloc.mmap_max=65536')]
 )
-def test_what_the_user_has_set_stays(env):
-    kept, faults = run('keep', **env)
+def test_what_the_user_has_set_stays(name, value):
+    kept, faults = run('keep', **{name: value})
     assert not kept
     assert faults > 10_000
