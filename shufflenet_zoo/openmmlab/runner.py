@@ -4,7 +4,7 @@ import copy
 import itertools
 import signal
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager, nullcontext
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -240,31 +240,25 @@ def test(config: Config, checkpoint: str, options: TestOptions) -> dict:
 
 @contextmanager
 def _data_workers(runner: mmengine.runner.Runner) -> Iterator[None]:
-    """End the data workers with the run; turn what torch says of them into one line.
-
-    Their errors come with a traceback in the message.
-    """
-    try:
-        yield
-    except DataError as error:
-        _end_data_workers(runner)
-        raise DataError(str(error).rstrip().rpartition(f'{DataError.__name__}: ')[2]) from error
-    except (RuntimeError, ConnectionError, EOFError) as error:
-        # torch's handler would raise once more, wherever the program is by then.
-        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-        # What a killed worker had in hand breaks its connection; otherwise torch says which it was.
-        if isinstance(error, RuntimeError) and not str(error).startswith('DataLoader worker'):
-            _end_data_workers(runner)
-            raise
-        # The others stay until the program ends: one that was killed may have left their queue locked.
-        raise DataError(
-            f'a data worker was killed ({one_line(error).rstrip(".")}); if memory was short, lower num_workers or '
-            f'batch_size; go on with --resume'
-        ) from error
-    except BaseException:
-        _end_data_workers(runner)
-        raise
-    _end_data_workers(runner)
+    """End the data workers with the run; turn what torch says of their errors, with a traceback, into one line."""
+    with ExitStack() as stack:
+        stack.callback(_end_data_workers, runner)
+        try:
+            yield
+        except DataError as error:
+            raise DataError(str(error).rstrip().rpartition(f'{DataError.__name__}: ')[2]) from error
+        except (RuntimeError, ConnectionError, EOFError) as error:
+            # torch's handler would raise once more, wherever the program is by then.
+            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+            # What a killed worker had in hand breaks its connection; otherwise torch says which it was.
+            if isinstance(error, RuntimeError) and not str(error).startswith('DataLoader worker'):
+                raise
+            # The others stay until the program ends: the killed one may have left their queue locked.
+            stack.pop_all()
+            raise DataError(
+                f'a data worker was killed ({one_line(error).rstrip(".")}); if memory was short, lower num_workers or '
+                f'batch_size; go on with --resume'
+            ) from error
 
 
 def _end_data_workers(runner: mmengine.runner.Runner) -> None:
